@@ -1,0 +1,21 @@
+/** What detect concluded about one part of one node, with its evidence. */
+import type { NodeName } from './ids.ts'
+
+export type FindingLevel = 'watch' | 'quarantine' | 'drain-advised' | 'drain-now'
+export type FindingClass = 'intermittent' | 'hard' | 'common-cause' | 'threshold' | 'bmc' | 'operator'
+
+export type Finding = {
+  readonly atMs: number
+  readonly node: NodeName
+  /** 'node' for what several parts share: fan bus, backplane, connector, supply. */
+  readonly part: string
+  readonly level: FindingLevel
+  readonly class: FindingClass
+  readonly confidence: number
+  readonly episodes: number
+  readonly windowS: number
+  /** 'unknown' where the rule's rate was never measured; an operator's word has none. */
+  readonly expectedFalseAlarmsPer100PartYears: number | 'unknown'
+  readonly text: string
+  readonly cleared?: true
+}

@@ -1,0 +1,81 @@
+/** A plan: immutable, complete, naming the observation it came from. Nothing is left to choose while executing. */
+import type { Blocker } from './blocker.ts'
+import type { NodeName, PlanId, Vmid } from './ids.ts'
+
+export type MoveMode = 'live' | 'restart' | 'offline'
+export type MovePurpose = 'drain' | 'make-room' | 'park'
+
+export type Move = {
+  /** An order barrier, not a batch: a step begins when the one before has ended. From 1. */
+  readonly step: number
+  readonly guest: Vmid
+  readonly from: NodeName
+  readonly to: NodeName
+  readonly mode: MoveMode
+  readonly purpose: MovePurpose
+  /** Forecast, from the plan's own start. */
+  readonly startsAtS: number
+  readonly endsAtS: number
+  /** 0 only for offline moves of stopped guests: nobody runs, nobody is paused. */
+  readonly forecastBlackoutMs: number
+}
+
+export type Stay = { readonly guest: Vmid; readonly reason: string; readonly text: string }
+
+export type HomeMove = {
+  readonly guest: Vmid
+  readonly from: NodeName
+  readonly to: NodeName
+  readonly mode: MoveMode
+}
+
+/** The constants behind the forecast. */
+export type ForecastModel = {
+  readonly streamBitsPerSecond: number
+  readonly fixedSecondsPerMove: number
+  readonly source: string
+}
+
+/** 8.8 Gbit/s a stream and 2 s a move where nothing was measured (contracts). */
+export const DEFAULT_FORECAST_MODEL: ForecastModel = {
+  streamBitsPerSecond: 8.8e9,
+  fixedSecondsPerMove: 2,
+  source: 'default: nothing measured yet',
+}
+
+export type Plan = {
+  readonly id: PlanId
+  readonly parent?: PlanId
+  readonly revision: number
+  readonly observedAtMs: number
+  readonly drain: readonly NodeName[]
+  /** No running guest is left on a drained node. */
+  readonly feasible: boolean
+  readonly moves: readonly Move[]
+  readonly stays: readonly Stay[]
+  readonly makespanS: number
+  /** Certified, from the observation alone: no plan whatever drains faster. */
+  readonly lowerBoundS: number
+  readonly bytesMoved: number
+  readonly parallelMigrations: number
+  readonly model: ForecastModel
+  readonly after: readonly {
+    readonly node: NodeName
+    readonly memoryAllocatedFraction: number
+    readonly cpuAllocatedFraction: number
+  }[]
+  readonly spare: { readonly nodesThatMayFail: number }
+  readonly blockers: readonly Blocker[]
+  /** What the operator should read before he approves, and nothing that stops the plan. */
+  readonly notes: readonly string[]
+  readonly wayHome: readonly HomeMove[]
+}
+
+/** What the independent checker found wrong; none means that the plan keeps every rule at every instant. */
+export type Violation = {
+  readonly kind: string
+  readonly guest?: Vmid
+  readonly node?: NodeName
+  readonly atStep?: number
+  readonly text: string
+}

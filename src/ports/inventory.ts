@@ -1,0 +1,13 @@
+/** What the configuration knows and no API tells: where a node stands, who it is, whose guests are whose. */
+import type { Customer } from '#domain/customer'
+import type { CustomerId, NodeName } from '#domain/ids'
+import type { Place } from '#domain/maintenance'
+
+export type Inventory = {
+  place(node: NodeName): Promise<Place>
+  /** The node's own DMI, against which its BMC is proven. */
+  dmi(node: NodeName): Promise<{ readonly systemUuid: string; readonly serial: string }>
+  customer(id: CustomerId): Promise<Customer | undefined>
+  readonly operatorMail?: string
+  readonly technicianMail?: string
+}

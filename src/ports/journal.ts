@@ -1,0 +1,14 @@
+/** The append-only, hash-chained record of what we saw, decided and did. */
+import type { Event, JournalRow } from '#domain/event'
+import type { MaintenanceId } from '#domain/ids'
+
+export type Journal = {
+  /** Durable when it resolves. A row under the same key is returned as it stands, unchanged. */
+  append(entry: {
+    readonly maintenance: MaintenanceId
+    readonly key: string
+    readonly event: Event
+  }): Promise<JournalRow>
+  /** In order of seq, those after `afterSeq`. */
+  read(maintenance: MaintenanceId, afterSeq?: number): Promise<readonly JournalRow[]>
+}

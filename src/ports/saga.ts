@@ -1,0 +1,82 @@
+/**
+ * The durable saga: a function whose every effect is a step, run again from its start over recorded results after a crash.
+ * The port is small on purpose: step (with undo), sleepUntil, receive (with a deadline), fanOut, and the undo of all.
+ */
+import type { Json } from '#domain/json'
+
+export type StepOptions<T> = {
+  /**
+   * Takes the step back; ordinary saga code, so it may itself run steps. Called by `takeBack`, newest first.
+   * A step that changes the world and has none says in one line why.
+   */
+  readonly undo?: (result: T) => Promise<void>
+}
+
+export type FanOutResult<O> = { readonly is: 'ok'; readonly value: O } | { readonly is: 'error'; readonly text: string }
+
+export type UndoFailure = { readonly name: string; readonly text: string }
+
+export type Saga = {
+  readonly id: string
+  /** The saga that people address; a child reads its root's messages. */
+  readonly rootId: string
+
+  /**
+   * Runs `act` and records what it returned; on a replay the record is returned and nothing runs. At-least-once: a crash between
+   * the effect and the record runs `act` again, so `act` looks before it acts. `key` names this moment and is the same on every
+   * run: use it as an idempotency key. A DriverError is repeated as its `retry` says (domain/driver-error), then recorded and thrown.
+   * Keep a step under 5 s: pause and abort are looked for between steps.
+   */
+  step<T extends Json | undefined>(name: string, act: (key: string) => Promise<T>, options?: StepOptions<T>): Promise<T>
+
+  /** The clock, recorded. */
+  nowMs(): Promise<number>
+
+  /** Survives a crash; returns at once when `atMs` is past. */
+  sleepUntil(atMs: number): Promise<void>
+
+  /**
+   * The next message to the root saga under `topic` that this saga has not received, in the order they were sent; one sent before
+   * anybody waited is kept. A deadline in the past makes it a look. A child begins where its parent's cursor stood when it was made.
+   */
+  receive<M extends Json>(topic: string, deadlineAtMs: number): Promise<M | 'deadline'>
+
+  /** Runs a child saga an input, in this order, at most `limit` at once; results in the order of the inputs. Limit 1 to 8. */
+  fanOut<I extends Json, O extends Json>(
+    definition: string,
+    inputs: readonly I[],
+    limit: number,
+  ): Promise<readonly FanOutResult<O>[]>
+
+  /** Undoes every step that has an undo, newest first, each once; goes on after a failure. Empty: all was taken back. */
+  takeBack(): Promise<readonly UndoFailure[]>
+}
+
+export type SagaFunction<I extends Json = never, O extends Json = Json> = (saga: Saga, input: I) => Promise<O>
+
+export type SagaStatus =
+  | { readonly is: 'running' }
+  | { readonly is: 'ended'; readonly result: Json }
+  | { readonly is: 'crashed'; readonly text: string }
+
+export type StartAnswer =
+  | { readonly is: 'started' }
+  | { readonly is: 'exists' }
+  | { readonly is: 'busy'; readonly key: string; readonly by: string }
+
+export type SagaEngine = {
+  /**
+   * Starts a saga; the same id again changes nothing. `exclusive`: keys that no other running saga may hold ('cluster:mad1',
+   * 'ceph:<fsid>'), across all workers; they are given back when the saga ends, unless `release` is left to a person.
+   */
+  start(
+    definition: string,
+    id: string,
+    input: Json,
+    options: { readonly exclusive: readonly string[] },
+  ): Promise<StartAnswer>
+  /** Kept in order; the same `key` again changes nothing. */
+  send(id: string, topic: string, message: Json, key: string): Promise<void>
+  status(id: string): Promise<SagaStatus | undefined>
+  list(): Promise<readonly { readonly id: string; readonly definition: string; readonly status: SagaStatus }[]>
+}
