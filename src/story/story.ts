@@ -1,8 +1,9 @@
 /** What every stage holds in its hands: the saga, the ports, the input, and what people have said so far. */
 import type { BlockerKind } from '#domain/blocker'
+import { DriverError } from '#domain/driver-error'
 import type { Event } from '#domain/event'
 import type { Json } from '#domain/json'
-import type { ControlMessage, InboxMessage, MaintenanceInput, WorkOrderAnswer } from '#domain/maintenance'
+import type { ControlMessage, InboxMessage, MaintenanceInput, Stage, WorkOrderAnswer } from '#domain/maintenance'
 import type { Ports } from '#ports/all'
 import type { Saga } from '#ports/saga'
 
@@ -14,9 +15,12 @@ export type Story = {
   readonly input: MaintenanceInput
   /** Rebuilt by every replay from recorded results alone, never stored by itself. */
   readonly heard: Heard
+  /** One move's saga: it follows something under way, so an abort reaches it as a word, not as an exception. */
+  readonly isChild: boolean
 }
 
 export type Heard = {
+  stage: Stage
   lifted: readonly BlockerKind[]
   paused: boolean
   /** Set while all is being taken back: a second abort changes nothing then. */
@@ -48,16 +52,20 @@ export class StoryStuck extends Error {
   override readonly name = 'StoryStuck'
 }
 
-export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput): Story {
+export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, stage: Stage = 'detect'): Story {
   const heard: Heard = {
+    stage,
     lifted: input.policy.plan.lifted,
     paused: false,
     undoing: false,
     handsMayBeInside: false,
     keepUp: async () => {},
   }
-  return { saga, ports, input, heard }
+  return { saga, ports, input, heard, isChild: saga.id !== saga.rootId }
 }
+
+/** The name under which our lease stands in the cluster itself. */
+export const ownerOf = (story: Story) => `coulisse/${story.input.id}`
 
 /** Writes events to the journal, in order, as one step. */
 export async function note(story: Story, ...events: readonly Event[]): Promise<void> {
@@ -70,9 +78,38 @@ export async function note(story: Story, ...events: readonly Event[]): Promise<v
   })
 }
 
-/** A look: recorded, repeated as the driver's error says, changes nothing. */
-export function look<T>(story: Story, what: string, ask: () => Promise<T>): Promise<T> {
-  return story.saga.step(`look at ${what}`, ask as () => Promise<Json>) as Promise<T>
+const LOOK_AGAIN_MS = 30_000
+
+/**
+ * A look: recorded, repeated as the driver's error says, changes nothing. A world that does not answer for longer is waited
+ * for at a gate, up to the policy's limit, with people heard meanwhile; then the driver's error is thrown.
+ */
+export async function look<T>(story: Story, what: string, ask: () => Promise<T>): Promise<T> {
+  let beganMs: number | undefined
+  for (;;) {
+    try {
+      const seen = (await story.saga.step(`look at ${what}`, ask as () => Promise<Json>)) as T
+      if (beganMs !== undefined) {
+        const waitedMs = (await story.saga.nowMs()) - beganMs
+        await note(story, { kind: 'gate-opened', stage: story.heard.stage, waitedMs })
+      }
+      return seen
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error
+      const nowMs = await story.saga.nowMs()
+      if (beganMs === undefined) await noteUnreachable(story, error)
+      beganMs ??= nowMs
+      if (nowMs - beganMs > story.input.policy.gateLimitS * 1000) throw error
+      if (story.isChild) await overhear(story, nowMs + LOOK_AGAIN_MS)
+      else await attend(story, nowMs + LOOK_AGAIN_MS)
+    }
+  }
+}
+
+function noteUnreachable(story: Story, error: DriverError): Promise<void> {
+  const kind = error.driver === 'ceph' ? 'ceph-unreachable' : 'cluster-unreachable'
+  const blocker = { kind, text: error.message, lifts: 'it answers again' } as const
+  return note(story, { kind: 'gate-closed', stage: story.heard.stage, blockers: [blocker] })
 }
 
 const PAUSE_POLL_MS = 60_000

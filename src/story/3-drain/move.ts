@@ -37,7 +37,7 @@ const PROVE_LIMIT_MS = 40_000
 
 export function moveSaga(ports: Ports): SagaFunction<MoveInput & Json, MoveResult & Json> {
   return async (saga: Saga, input) => {
-    const story = tellStory(saga, ports, input.maintenance)
+    const story = tellStory(saga, ports, input.maintenance, input.move.purpose === 'home' ? 'reintegrate' : 'drain')
     story.heard.undoing = input.undoing
     const result = await moveGuest(story, input)
     return result as MoveResult & Json
