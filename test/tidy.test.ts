@@ -129,6 +129,19 @@ describe('files', () => {
   })
 })
 
+describe('packages', () => {
+  test('the lockfile holds what package.json asks for, each at one exact version', () => {
+    const kinds = ['dependencies', 'devDependencies', 'optionalDependencies'] as const
+    const asked = JSON.parse(textOf('package.json'))
+    const locked = JSON.parse(textOf('package-lock.json')).packages['']
+    for (const kind of kinds) {
+      expect(locked[kind], kind).toEqual(asked[kind])
+      const loose = Object.values<string>(asked[kind]).filter((version) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+      expect(loose, kind).toEqual([])
+    }
+  })
+})
+
 describe('tests', () => {
   test('each expects something', () => {
     const idle = everything

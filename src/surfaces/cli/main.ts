@@ -10,7 +10,6 @@ const FAILED = 1
 async function programFor(name: string | undefined): Promise<Command> {
   const program = new Command('coulisse')
     .description('Takes a failing node out of a Proxmox VE + Ceph cluster, gets it repaired and puts it back.')
-    .showHelpAfterError('(coulisse --help lists the commands)')
     .exitOverride()
   const known = COMMANDS.filter(({ names }) => name !== undefined && names.includes(name))
   for (const { load } of known.length > 0 ? known : COMMANDS) {
