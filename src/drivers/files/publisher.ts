@@ -38,5 +38,6 @@ export function filePublisher(folder: string): FilePublisher {
   }
 }
 
-/** Customers' ids come from pools that people name: none may leave the folder. */
-const plain = (text: string) => text.replace(/[^A-Za-z0-9_-]/g, '_')
+/** Customers' ids come from pools that people name: none leaves the folder, and no two share a page. */
+const plain = (text: string) =>
+  text.replace(/[^A-Za-z0-9-]/g, (letter) => `_${letter.codePointAt(0)?.toString(16) ?? ''}_`)
