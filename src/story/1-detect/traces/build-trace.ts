@@ -20,6 +20,7 @@ export type Dropout = {
 export class TraceBuilder {
   readonly node: string
   private nextId = 1
+  private logBeginsAt = 0
   private readonly signals: Signal[] = []
   /** How far the BMC's clock is off. */
   private readonly clockErrorMs: number
@@ -49,13 +50,16 @@ export class TraceBuilder {
 
   event(atMs: number, event: BmcSignal['event']): this {
     this.signals.push({ ...this.times(atMs), is: 'bmc', event })
-    if (event === 'log-cleared') this.nextId = 1
+    if (event !== 'log-cleared') return this
+    this.nextId = 1
+    this.logBeginsAt = this.signals.length
     return this
   }
 
-  /** After a reset the BMC sends the last records once more. */
+  /** After a reset the BMC sends the last records of its log once more. */
   replay(atMs: number, count: number): this {
-    const records = this.signals.filter((signal) => signal.is === 'part' && signal.recordId !== undefined)
+    const log = this.signals.slice(this.logBeginsAt)
+    const records = log.filter((signal) => signal.is === 'part' && signal.recordId !== undefined)
     for (const signal of records.slice(-count)) this.signals.push({ ...signal, receivedAtMs: atMs })
     return this
   }
