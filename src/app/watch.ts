@@ -1,6 +1,7 @@
 /** The watch: signals of every BMC, through the detector, into findings; and a maintenance where a finding advises a drain. */
 
-import { type DetectorState, newDetector, observeSignals } from '#detect/decide'
+import { newDetector, observeSignals } from '#detect/decide'
+import type { DetectorState } from '#detect/state'
 import { DriverError } from '#domain/driver-error'
 import type { Finding } from '#domain/finding'
 import type { NodeName } from '#domain/ids'

@@ -4,7 +4,7 @@ import type { Vmid } from '#domain/ids'
 import { moveFacts } from '#drain/decide'
 import type { MoveInput } from '#drain/move'
 import { runMoves } from '#drain/steps'
-import { proposeWayHome } from '#plan/decide'
+import { proposeWayHome } from '#plan/way-home'
 import { movingBlockers, othersAwayBlockers, quorumBlockers } from './conditions/quorum.ts'
 import { passGate } from './gate.ts'
 import { look, note, pass, type Story } from './story.ts'
@@ -51,7 +51,8 @@ async function lookForNext(story: Story, origins: readonly Origin[], leaveToHaMs
   const { policy } = story.input
   return look(story, 'who is not home', async () => {
     const cluster = await story.ports.hypervisor.observe()
-    const home = proposeWayHome({ cluster, origins, policy: { ...policy.plan, lifted: story.heard.lifted } })
+    const ledger = new Map(origins.map((origin) => [origin.vmid, origin.node]))
+    const home = proposeWayHome({ cluster, origins: ledger, policy: { ...policy.plan, lifted: story.heard.lifted } })
     const step = Math.min(...home.moves.map((move) => move.step))
     const moves = home.moves.filter((move) => move.step === step)
     const facts = moveFacts(cluster, moves, policy.defaultPauseBudgetMs)

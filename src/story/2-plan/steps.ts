@@ -193,6 +193,7 @@ export async function gatherFacts(story: Story): Promise<Facts> {
 /** An approved plan ages out: looked at once more right before the first move; other moves want a new approval. */
 export async function isStillFresh(story: Story, approved: Approved): Promise<boolean> {
   const again = await propose(story, approved.plan)
+  if (again.plan === null) return false
   const standing = withoutLifted([...again.conditions, ...again.plan.blockers], story.heard.lifted)
-  return again.plan !== null && isSamePlan(approved.plan, again.plan) && standing.length === 0
+  return standing.length === 0 && isSamePlan(approved.plan, again.plan)
 }
