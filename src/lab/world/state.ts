@@ -44,6 +44,8 @@ export type World = {
   intents: { atMs: number; kind: string; node?: string; guest?: number }[]
   /** What was last shown to the technician. */
   interlock: Interlock | 'never-shown'
+  /** Blocker kinds that an approver lifted by name, as the journal said. */
+  lifted: string[]
   brokenPromises: BrokenPromise[]
   /** Vmids that ran on two nodes at once, ever. */
   startedTwice: number[]
@@ -170,8 +172,8 @@ export type WorldNode = {
   cordsPulled: boolean
   powerRestorePolicy: 'always-on' | 'always-off' | 'previous'
   wakeOnLan: boolean
-  /** Starts by itself this long after power came back or it went off. */
-  startsByItself: boolean
+  /** Once, this long after it went off. */
+  startsByItselfAfterS?: number
   hardware: Hardware
   /** As it was when the world began. */
   baseline: Hardware
@@ -187,6 +189,10 @@ export type WorldNode = {
   listed: { online: boolean; atMs: number }
   /** After a repair: what the technician did to it, applied at the next boot. */
   repairEffects: string[]
+  /** An orderly shutdown never ends. */
+  hangsOnShutdown: boolean
+  /** Who took it down: data moved because of it is then ours. */
+  downBy?: By
 }
 
 export type Interruption = {
@@ -217,6 +223,8 @@ export type WorldGuest = {
   listedBehind: boolean
   interruptions: Interruption[]
   migrationFailures: number
+  /** The fault task-vanishes waits for its next migration. */
+  nextTaskVanishes?: boolean
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
@@ -273,7 +281,8 @@ export type WorldMigration = {
   /** When remaining and transferred were last brought up to date. */
   settledAtMs: number
   allowedPauseMs: number
-  pollsWithoutProgress: number
+  /** While rounds stop shrinking: when Proxmox next doubles the allowed pause. */
+  doublesAtMs?: number
   copyBeganAtMs?: number
   blackoutMs?: number
   willFail?: 'before-copy' | 'in-copy'
@@ -414,4 +423,5 @@ export type WorldHappening =
   | { kind: 'technician'; order: string; step: 'arrives' | 'ends' | 'confirms' }
   | { kind: 'guest-starts'; guest: Vmid; node: NodeName; by: By }
   | { kind: 'fault'; index: number }
-  | { kind: 'lifts'; what: string; node?: NodeName; guest?: Vmid }
+  | { kind: 'lease-expires'; node: NodeName }
+  | { kind: 'ends-fault'; what: string; node?: NodeName; guest?: Vmid }
