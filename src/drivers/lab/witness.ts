@@ -16,23 +16,17 @@ export function witnessedJournal(journal: Journal, link: LabLink): Journal {
   }
 }
 
+const HEARD: readonly JournalRow['event']['kind'][] = [
+  'intends',
+  'interlock',
+  'work-order-issued',
+  'work-order-refused',
+  'plan-approved',
+  'blockers-lifted',
+]
+
 async function tell(link: LabLink, { event }: JournalRow): Promise<void> {
-  switch (event.kind) {
-    case 'intends':
-      await link.post('/intents', event.act)
-      return
-    case 'interlock':
-      await link.post('/interlock', event.interlock)
-      return
-    case 'work-order-issued':
-      await link.post('/work-order', event.order)
-      return
-    case 'work-order-refused':
-      await link.post('/work-order/refused', { order: event.order })
-      return
-    default:
-      return
-  }
+  if (HEARD.includes(event.kind)) await link.post('/journal', event)
 }
 
 export function witnessedPublisher(publisher: Publisher, link: LabLink): Publisher {

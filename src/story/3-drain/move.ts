@@ -244,10 +244,11 @@ async function conclude(story: Story, input: MoveInput, outcome: Outcome, at?: N
   const act = actOf(input)
   const measured = outcome.is === 'failed' ? 'unmeasured' : (outcome.measured ?? 'unmeasured')
   const overBudget = measured !== 'unmeasured' && measured.blackoutMs > pauseBudgetMs && move.mode === 'live'
+  const isElsewhere = at !== undefined && at !== move.to
   await note(
     story,
-    { kind: 'did', act, outcome },
-    ...(at !== undefined && at !== move.to ? [elsewhere(move.guest, move.from, at)] : []),
+    { kind: 'did', act, outcome: isElsewhere && outcome.is !== 'failed' ? { ...outcome, at } : outcome },
+    ...(isElsewhere ? [elsewhere(move.guest, move.from, at)] : []),
     ...(overBudget ? [over(move.guest, measured.blackoutMs, pauseBudgetMs)] : []),
   )
   if (outcome.is === 'failed' || at === undefined) {

@@ -1,11 +1,13 @@
 /** Stage 3: every running guest moved off the node, followed to its real end, and the node proven empty by two looks. */
 import { type Blocker, withoutLifted } from '#domain/blocker'
 import { type ClusterObservation, guestsOn } from '#domain/cluster'
+import type { NodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { Move, Plan } from '#domain/plan'
 import { checkPlan } from '#plan/check-plan'
 import { proposeRevision } from '#plan/steps'
 import { busyBlockers, movingBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
+import { observeAfterMoves } from '../fresh-look.ts'
 import { passGate } from '../gate.ts'
 import { setMaintenanceMode } from '../maintenance-mode.ts'
 import { attend, look, note, pass, type Story, StoryStopped } from '../story.ts'
@@ -22,23 +24,29 @@ export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: bo
   if (haGuestsOnNode) await setMaintenanceMode(story, true)
   let plan = approved
   let failures: Record<string, number> = {}
+  const arrived: Record<string, NodeName> = {}
   let revisions = 0
   const untilMs = (await story.saga.nowMs()) + story.input.policy.drainLimitS * 1000
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     await attend(story, 0)
     if ((await story.saga.nowMs()) > untilMs) break
     await passGate(story, { stage: 'drain', ask: () => brakes(story) })
-    const now = await lookForNext(story, plan, failures)
+    const now = await lookForNext(story, { plan, failures, arrived })
     if (now.next.is === 'proof') {
       if (await proveEmpty(story)) return
       continue
     }
     if (now.next.is === 'batch') {
-      failures = countFailures(failures, now.next.moves, await moveBatch(story, plan, now.next.moves, now.facts))
+      const results = await moveBatch(story, plan, now.next.moves, now.facts)
+      failures = countFailures(failures, now.next.moves, results)
+      now.next.moves.forEach((move, index) => {
+        const result = results[index]
+        if (result?.is === 'moved') arrived[move.guest] = result.at
+      })
       continue
     }
     if (++revisions > REVISIONS_LIMIT) break
-    plan = await revise(story, plan, now.next.why)
+    plan = await revise(story, plan, now.next.why, arrived)
     failures = {}
   }
   throw new StoryStopped(`${story.input.node} could not be emptied: too many rounds, or out of time`)
@@ -54,10 +62,16 @@ async function brakes(story: Story): Promise<readonly Blocker[]> {
 
 type Now = { readonly next: ReturnType<typeof nextBatch>; readonly facts: readonly MoveFacts[] }
 
-async function lookForNext(story: Story, plan: Plan, failures: Record<string, number>): Promise<Now> {
+type Progress = {
+  readonly plan: Plan
+  readonly failures: Readonly<Record<string, number>>
+  readonly arrived: Readonly<Record<string, NodeName>>
+}
+
+async function lookForNext(story: Story, { plan, failures, arrived }: Progress): Promise<Now> {
   const { node, policy } = story.input
   return look(story, `what is left on ${node}`, async () => {
-    const cluster = await story.ports.hypervisor.observe({ avoid: node })
+    const cluster = await observeAfterMoves(story.ports.hypervisor, arrived, node)
     const next = nextBatch({ cluster, plan, node, failures })
     const moves = next.is === 'batch' ? next.moves : []
     return { next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
@@ -120,12 +134,12 @@ function countFailures(
 }
 
 /** A second failure in the middle of a drain is a new revision of the plan, not a broken saga. */
-async function revise(story: Story, before: Plan, why: string): Promise<Plan> {
+async function revise(story: Story, before: Plan, why: string, arrived: Progress['arrived']): Promise<Plan> {
   const { node, policy } = story.input
   await note(story, { kind: 'said', text: `the plan is revised: ${why}`, about: node })
   for (;;) {
     const made = await look(story, 'a revised plan', async () => {
-      const cluster = await story.ports.hypervisor.observe({ avoid: node })
+      const cluster = await observeAfterMoves(story.ports.hypervisor, arrived, node)
       const ceph = await story.ports.storage.observe()
       const plan = proposeRevision(story, cluster, ceph, before)
       const rules = { ...policy.plan, lifted: story.heard.lifted }

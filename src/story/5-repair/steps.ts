@@ -18,14 +18,15 @@ const PATIENCE_FACTOR = 3
 export async function repairNode(story: Story, round: number): Promise<WorkOrderAnswer> {
   const order = await issueOrder(story, round)
   const beganMs = await story.saga.nowMs()
-  let shown: Interlock | undefined
+  let shown: Tended | undefined
   let litMs = beganMs
   let isLate = false
   for (;;) {
     shown = await tendInterlock(story, shown)
     await keepLease(story)
     const nowMs = await story.saga.nowMs()
-    if (nowMs - litMs > LOCATE_AGAIN_MS) {
+    // A BMC without its cords has no light to switch.
+    if (nowMs - litMs > LOCATE_AGAIN_MS && shown.power !== 'dark') {
       await setLocate(story, true)
       litMs = nowMs
     }
@@ -90,22 +91,26 @@ async function restorePolicy(story: Story) {
   }
 }
 
+type Tended = { readonly interlock: Interlock; readonly power: InterlockFacts['power'] }
+
 /** Looks, and says so when the answer changed. Withdrawn loudly: the technician is told, not only the page. */
-async function tendInterlock(story: Story, shown: Interlock | undefined): Promise<Interlock> {
+async function tendInterlock(story: Story, shown: Tended | undefined): Promise<Tended> {
+  const { node } = story.input
   const facts = await look(story, 'whether it is safe to touch', () => gather(story))
+  const { power } = facts
   const now = interlockOf(facts)
-  if (isSameInterlock(shown, now)) return shown ?? now
-  if (facts.power === 'dark' && now.is === 'safe') await note(story, { kind: 'cords-pulled', node: story.input.node })
-  if (facts.power === 'on' && shown?.is === 'safe')
-    await note(story, { kind: 'node-on', node: story.input.node, by: 'itself' })
+  if (power === 'dark' && shown?.power === 'off') await note(story, { kind: 'cords-pulled', node })
+  if (power === 'on' && shown !== undefined && shown.power !== 'on')
+    await note(story, { kind: 'node-on', node, by: 'itself' })
+  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power }
   // From the first "safe" on, hands may be inside until somebody says that they are out.
   if (now.is === 'safe') story.heard.handsMayBeInside = true
   await note(story, { kind: 'interlock', interlock: now })
-  if (shown?.is === 'safe' && now.is === 'not-safe') {
-    const subject = `NOT SAFE any more: ${story.input.node}`
+  if (shown?.interlock.is === 'safe' && now.is === 'not-safe') {
+    const subject = `NOT SAFE any more: ${node}`
     await notify(story, { audience: 'technician', subject, text: now.reasons.join('\n') })
   }
-  return now
+  return { interlock: now, power }
 }
 
 async function gather(story: Story): Promise<InterlockFacts> {

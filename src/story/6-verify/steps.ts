@@ -9,6 +9,7 @@ import { look, note, pass, type Story } from '../story.ts'
 import { evidenceOf, hardwareBlockers, mergeHardware, soakBlockers } from './decide.ts'
 
 const SOAK_LOOK_EVERY_MS = 60_000
+const BMC_LOOK_EVERY_MS = 15_000
 /** Between power-on and the first comparison: NICs and bonds need a moment after the node is online. */
 const SETTLE_MS = 30_000
 
@@ -32,7 +33,11 @@ export async function verifyNode(story: Story, before: Hardware, answer: WorkOrd
     const text = `${answer.by} could not repair it: ${answer.found}`
     return refuse(story, [{ kind: 'hardware-differs', node, text, lifts: 'another round of repair' }])
   }
-  const cursor = await look(story, 'the end of the event log', async () => (await readSignals(story, '')).cursor)
+  const cursor = await endOfEventLog(story)
+  if (cursor === undefined) {
+    const text = `the BMC of ${node} does not answer ${Math.round(policy.bootLimitS / 60)} min after the repair`
+    return refuse(story, [{ kind: 'bmc-unreachable', node, text, lifts: 'back to repair' }])
+  }
   await powerOn(story)
   if (!(await waitForNode(story, policy.bootLimitS * 1000))) {
     const text = `${node} is not online ${Math.round(policy.bootLimitS / 60)} min after power-on`
@@ -44,6 +49,21 @@ export async function verifyNode(story: Story, before: Hardware, answer: WorkOrd
   const differs = withoutLifted(hardwareBlockers(node, before, after), story.heard.lifted)
   if (differs.length > 0) return refuse(story, differs)
   return soak(story, before, after, cursor)
+}
+
+/** A BMC whose cords were out needs a minute to start; what stood in its log before the power came on is history. */
+async function endOfEventLog(story: Story): Promise<string | undefined> {
+  const untilMs = (await story.saga.nowMs()) + story.input.policy.bootLimitS * 1000
+  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    const read = await look(story, 'the end of the event log', async () => {
+      const { signals, cursor } = await readSignals(story, '')
+      const isSilent = signals.some((signal) => signal.is === 'bmc' && signal.event === 'unreachable')
+      return isSilent ? null : cursor
+    })
+    if (read !== null) return read
+    await pass(story, BMC_LOOK_EVERY_MS)
+  }
+  return undefined
 }
 
 async function refuse(story: Story, blockers: readonly Blocker[]): Promise<false> {
