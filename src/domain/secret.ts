@@ -1,29 +1,24 @@
-/** A secret that prints as *** wherever it ends up: logs, errors, JSON, string templates. */
+/** A secret that prints as "***" wherever it is printed by mistake: logs, JSON, errors, template strings. */
 
-const MASK = '***'
+const values = new WeakMap<Secret, string>()
 
 export class Secret {
-  readonly #text: string
-
-  constructor(text: string) {
-    this.#text = text
+  constructor(value: string) {
+    values.set(this, value)
   }
 
-  /** The only way to the text: for the line that hands it to the outside, and nowhere else. */
+  /** The only way to the value: call it where the secret is sent, never earlier. */
   reveal(): string {
-    return this.#text
+    return values.get(this) ?? ''
   }
 
   toString(): string {
-    return MASK
+    return '***'
   }
 
   toJSON(): string {
-    return MASK
-  }
-
-  /** Node's inspect (console.log, test failures) asks for this symbol; named by its registry key, as domain knows no node: imports. */
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return MASK
+    return '***'
   }
 }
+
+export const secret = (value: string) => new Secret(value)
