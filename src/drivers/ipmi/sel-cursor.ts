@@ -91,17 +91,24 @@ export type Look = {
 
 export function toSignals({ node, receivedAtMs, log, present }: Look): readonly Signal[] {
   const events = log.events.map((event): BmcSignal => ({ is: 'bmc', atMs: receivedAtMs, receivedAtMs, node, event }))
-  const logged = log.records.map((record): Signal => {
+  // A cleared log begins with the record of its clearing: told once.
+  const told = log.records.filter(({ about }) => !(about === 'log-cleared' && log.events.includes(about)))
+  const logged = told.map((record): Signal => {
     const atMs = record.atMs === 'unknown' ? receivedAtMs : record.atMs
     if (record.about !== 'part') return { is: 'bmc', atMs, receivedAtMs, node, event: record.about }
     const { part, kind, state, edge, value, unit, id } = record
     const read = { ...(value === undefined ? {} : { value }), ...(unit === undefined ? {} : { unit }) }
     return { is: 'part', atMs, receivedAtMs, node, source: 'sel', part, kind, state, edge, ...read, recordId: id }
   })
-  return [...events, ...logged, ...present.filter(isOutOfBand).map((sensor) => polled(sensor, node, receivedAtMs))]
+  return [...events, ...logged, ...outOfBand(present).map((sensor) => polled(sensor, node, receivedAtMs))]
 }
 
-const isOutOfBand = ({ state, kind }: Sensor) => state !== 'ok' && !(kind === 'other' && state === 'unreadable')
+/** A machine that is off has no fan that turns and none that failed: what cannot be read at all is no finding. */
+function outOfBand(sensors: readonly Sensor[]): readonly Sensor[] {
+  const fans = sensors.filter(({ kind }) => kind === 'fan')
+  const isOff = fans.length > 0 && fans.every(({ state }) => state === 'unreadable')
+  return sensors.filter(({ state, kind }) => state !== 'ok' && !(state === 'unreadable' && (isOff || kind === 'other')))
+}
 
 function polled({ name, kind, state, value, unit }: Sensor, node: NodeName, receivedAtMs: number): PartSignal {
   const read = { ...(value === undefined ? {} : { value }), ...(unit === undefined ? {} : { unit }) }
