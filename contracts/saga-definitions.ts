@@ -112,16 +112,17 @@ export const RICH_EFFECTS: readonly string[] = [
 
 /** What people do while the rich saga runs; each call may be repeated after a crash. */
 export async function playRich(world: {
+  readonly id: string
   readonly engine: Pick<SagaEngine, 'start' | 'send'>
   readonly noted: (line: string) => Promise<void>
 }): Promise<void> {
-  const { engine, noted } = world
-  await engine.start('rich', 'rich-1', null, { exclusive: ['cluster:rich'] })
-  await engine.send('rich-1', 'control', 'sent before anybody waited', 'early')
+  const { id, engine, noted } = world
+  await engine.start('rich', id, null, { exclusive: [`cluster:${id}`] })
+  await engine.send(id, 'control', 'sent before anybody waited', 'early')
   await noted('begin b')
-  await engine.send('rich-1', 'control', 'go', 'go')
+  await engine.send(id, 'control', 'go', 'go')
   await noted('end d')
-  await engine.send('rich-1', 'abort', 'please', 'abort')
+  await engine.send(id, 'abort', 'please', 'abort')
 }
 
 function messageSagas(ledger: Ledger, clock: Clock) {

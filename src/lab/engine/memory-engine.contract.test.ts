@@ -38,7 +38,7 @@ async function crashTrial(n: number): Promise<CrashTrial | undefined> {
       throw new SimulatedCrash(where)
     },
   })
-  await playRich(world)
+  await playRich({ ...world, id: 'rich-1' })
   const status = await world.ended('rich-1')
   if (killedAt === undefined) return undefined
   return { killedAt, result: status.is === 'ended' ? status.result : status.is, lines: world.ledger.all, kills: 1 }
