@@ -1,10 +1,11 @@
 /** Proxmox VE's API over several entry points: few calls at once, a deadline on each, GETs repeated, writes never. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { DriverError, type Retry } from '#domain/driver-error'
 import { limiter } from './limiter.ts'
 import { parseAnswer, type Refusal, type Reply } from './schema.ts'
 import { type EntryPoint, type Method, type Params, type Transport, tlsTransport } from './transport.ts'
+import { clusterStatus } from './wire.ts'
 
 export type Call = {
   /** In the words of the person who reads it at 3 a.m. */
@@ -52,8 +53,6 @@ export function refused(call: Pick<Call, 'doing'>, refusal: Refusal): DriverErro
   })
 }
 
-const statusSchema = z.array(z.looseObject({ type: z.string(), name: z.string().optional(), local: z.unknown() }))
-
 export function proxmoxClient(config: {
   readonly entryPoints: readonly EntryPoint[]
   readonly readDeadlineMs?: number
@@ -82,20 +81,21 @@ export function proxmoxClient(config: {
   async function learnNode(entry: Entry): Promise<void> {
     if (entry.node !== undefined) return
     const answer = await send(entry, 'GET', { doing: 'ask an entry point which node it is', path: '/cluster/status' })
-    const reply = parseAnswer(answer, statusSchema)
+    const reply = parseAnswer(answer, clusterStatus)
     if (reply.is !== 'data') return
-    entry.node = reply.data.find((item) => item.type === 'node' && Number(item.local) === 1)?.name
+    entry.node = reply.data.find((item) => item.type === 'node' && item.local === true)?.name
   }
 
   async function candidates(call: Call): Promise<readonly Entry[]> {
     const order = entries.map((_, index) => entries[(preferred + index) % entries.length] as Entry)
     if (call.avoid === undefined) return order
     await Promise.all(order.map(learnNode))
-    const others = order.filter((entry) => entry.node !== call.avoid)
+    // One that cannot say which node it is may be the one: it is left out.
+    const others = order.filter((entry) => entry.node !== undefined && entry.node !== call.avoid)
     if (others.length > 0) return others
     throw new DriverError('proxmox', call.doing, {
       retry: 'never',
-      text: `every entry point is ${call.avoid} itself: configure one on another node`,
+      text: `no entry point is known to be on another node than ${call.avoid}: configure one`,
     })
   }
 
