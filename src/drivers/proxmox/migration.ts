@@ -55,6 +55,8 @@ export function migrations(client: ProxmoxClient, config: Pick<ProxmoxConfig, 'c
         text: `${reply.status} ${reply.text}`,
       })
     }
+    // At its end the whole log is read again: it is the evidence, and a node that was reinstalled may have begun it anew.
+    if (reply.data.status !== 'running') logs.forget(upid)
     const log = await logs.read(upid, doing)
     if (reply.data.status === 'running') {
       const { transferredBytes, totalBytes, allowedPauseMs } = log

@@ -38,14 +38,11 @@ export type Transport = {
 const CONNECT_LIMIT_MS = 5_000
 /** A ceph status of a small cluster is 220 KB already; beyond this somebody else answers. */
 const BODY_LIMIT_BYTES = 32 * 1024 * 1024
-const NEVER_SENT = new Set([
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
+
+/** No connection, so no request: whatever failed before TLS was up and the pin compared. */
+class NotConnected extends Error {
+  override readonly name = 'NotConnected'
+}
 
 class WrongCertificate extends Error {
   override readonly name = 'WrongCertificate'
@@ -58,7 +55,7 @@ function pinnedConnector(fingerprint256: string): buildConnector.connector {
   const connect = buildConnector({ rejectUnauthorized: false, timeout: CONNECT_LIMIT_MS, maxCachedSessions: 0 })
   return (options, callback) => {
     connect(options, (error, socket) => {
-      if (error !== null) return callback(error, null)
+      if (error !== null) return callback(new NotConnected(wordsOf(error), { cause: error }), null)
       const seen = (socket as TLSSocket).getPeerCertificate?.()?.fingerprint256 ?? 'none'
       if (seen === wanted) return callback(null, socket)
       socket.destroy()
@@ -87,23 +84,20 @@ async function readLimited(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** The codes of an error and of what it wraps: happy eyeballs wraps refused connections in an AggregateError. */
-function codesOf(error: unknown): readonly string[] {
-  if (!(error instanceof Error)) return []
-  const own = 'code' in error && typeof error.code === 'string' ? [error.code] : []
-  const inner = error instanceof AggregateError ? error.errors.flatMap(codesOf) : []
-  return [...own, ...inner, ...codesOf(error.cause)]
+/** Happy eyeballs wraps refused connections in an AggregateError without a message. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return error.message
+  return error instanceof AggregateError ? error.errors.map(wordsOf).join('; ') : error.name
 }
 
 function failure(error: unknown, deadlineMs: number): WireAnswer {
   if (error instanceof WrongCertificate) return { is: 'not-sent', pinned: false, text: error.message }
-  const codes = codesOf(error)
-  const text = error instanceof Error ? error.message || codes.join(', ') : String(error)
-  if (codes.some((code) => NEVER_SENT.has(code))) return { is: 'not-sent', pinned: true, text }
+  if (error instanceof NotConnected) return { is: 'not-sent', pinned: true, text: error.message }
   if (error instanceof Error && error.name === 'TimeoutError') {
     return { is: 'lost', text: `no answer within ${deadlineMs} ms` }
   }
-  return { is: 'lost', text }
+  return { is: 'lost', text: wordsOf(error) }
 }
 
 export function tlsTransport(entry: EntryPoint): Transport {
