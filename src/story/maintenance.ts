@@ -45,7 +45,7 @@ export function maintenanceSaga(ports: Ports): SagaFunction<MaintenanceInput & J
     await note(story, { kind: 'maintenance-opened', node, finding, requestedBy })
     const known: Known = { origins: [], drainBeganMs: 0, touched: false }
     const { ending, text } = await play(story, known)
-    if (known.touched) await stage(story, 'tell', () => tellCustomers(story, known.origins, known.drainBeganMs))
+    if (known.touched) await stage(story, 'tell', () => tellCustomers(story, known.origins, known.drainBeganMs, ending))
     await note(story, { kind: 'maintenance-ended', ending, text })
     await notify(story, { audience: 'operator', subject: `${node}: maintenance ${ending}`, text })
     return { ending, text }

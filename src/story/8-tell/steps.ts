@@ -2,6 +2,7 @@
 import type { Customer, Stake } from '#domain/customer'
 import type { JournalRow, Origin } from '#domain/event'
 import type { CustomerId } from '#domain/ids'
+import type { Ending } from '#domain/maintenance'
 import { perform } from '../perform.ts'
 import { look, note, type Story } from '../story.ts'
 import { customerStories } from './decide.ts'
@@ -11,7 +12,12 @@ import { customerPage } from './page.ts'
 /** Probes are read from this long before the first move, so that there is something to compare with. */
 const BEFORE_MS = 10 * 60_000
 
-export async function tellCustomers(story: Story, origins: readonly Origin[], drainBeganMs: number): Promise<void> {
+export async function tellCustomers(
+  story: Story,
+  origins: readonly Origin[],
+  drainBeganMs: number,
+  ending: Ending,
+): Promise<void> {
   const stakes = await findStakes(story, origins)
   const toMs = await story.saga.nowMs()
   for (const stake of stakes) {
@@ -20,7 +26,7 @@ export async function tellCustomers(story: Story, origins: readonly Origin[], dr
     )
     await note(story, { kind: 'probe-read', customer: stake.customer.id, readings })
   }
-  for (const stake of stakes) await tellOne(story, stake)
+  for (const stake of stakes) await tellOne(story, stake, ending)
 }
 
 /** Customers with guests that were on the node; a guest without a customer is said. */
@@ -44,19 +50,22 @@ async function findStakes(story: Story, origins: readonly Origin[]): Promise<rea
   return stakes
 }
 
-async function tellOne(story: Story, { customer }: Stake): Promise<void> {
+async function tellOne(story: Story, { customer }: Stake, ending: Ending): Promise<void> {
   const { journal, publisher, notifier, inventory } = story.ports
   const maintenance = story.input.id
+  const options = { simulated: inventory.simulated, hoster: inventory.hoster }
   const written = async () => {
     const rows: readonly JournalRow[] = await journal.read(maintenance)
-    return customerStories(rows, [customer])[0]
+    const told = customerStories(rows, [customer])[0]
+    // The journal's last row comes after the telling; how it ended is known already.
+    return told === undefined ? undefined : { ...told, ending }
   }
   await perform(story, {
     act: { kind: 'publish-report', customer: customer.id },
     run: async () => {
       const told = await written()
       if (told === undefined) return { is: 'failed', text: 'the journal has nothing about this customer' }
-      const html = customerPage(told, { simulated: inventory.simulated, hoster: inventory.hoster })
+      const html = customerPage(told, options)
       const path = await publisher.publish({ maintenance, customer: customer.id, html })
       return { is: 'done', text: path }
     },
@@ -68,7 +77,7 @@ async function tellOne(story: Story, { customer }: Stake): Promise<void> {
     run: async ({ key }) => {
       const told = await written()
       if (told === undefined) return { is: 'failed', text: 'the journal has nothing about this customer' }
-      const mail = customerMail(told)
+      const mail = customerMail(told, options)
       await notifier.send({ key, to, ...mail })
       return { is: 'done' }
     },
