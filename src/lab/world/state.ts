@@ -42,8 +42,16 @@ export type World = {
   commands: WorldCommand[]
   /** What the journal said that we are about to do. */
   intents: { atMs: number; kind: string; node?: string; guest?: number }[]
+  /** A journal tells the world of intents: from then on promise 10 is looked at. */
+  journalJoined: boolean
+  /** What the journal or a mail said to people: pauses over budget, leases that ran out. */
+  told: { atMs: number; about: 'pause' | 'lease'; guest?: number }[]
+  /** Containers that a proposed plan restarts, by plan: approved, somebody has said so. */
+  proposedRestarts: Record<string, number[]>
   /** What was last shown to the technician. */
   interlock: Interlock | 'never-shown'
+  /** Blocker kinds that an approver lifted by name, as the journal said. */
+  lifted: string[]
   brokenPromises: BrokenPromise[]
   /** Vmids that ran on two nodes at once, ever. */
   startedTwice: number[]
@@ -170,8 +178,8 @@ export type WorldNode = {
   cordsPulled: boolean
   powerRestorePolicy: 'always-on' | 'always-off' | 'previous'
   wakeOnLan: boolean
-  /** Starts by itself this long after power came back or it went off. */
-  startsByItself: boolean
+  /** Once, this long after it went off. */
+  startsByItselfAfterS?: number
   hardware: Hardware
   /** As it was when the world began. */
   baseline: Hardware
@@ -187,6 +195,10 @@ export type WorldNode = {
   listed: { online: boolean; atMs: number }
   /** After a repair: what the technician did to it, applied at the next boot. */
   repairEffects: string[]
+  /** An orderly shutdown never ends. */
+  hangsOnShutdown: boolean
+  /** Who took it down: data moved because of it is then ours. */
+  downBy?: By
 }
 
 export type Interruption = {
@@ -217,6 +229,8 @@ export type WorldGuest = {
   listedBehind: boolean
   interruptions: Interruption[]
   migrationFailures: number
+  /** The fault task-vanishes waits for its next migration. */
+  nextTaskVanishes?: boolean
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
@@ -273,7 +287,8 @@ export type WorldMigration = {
   /** When remaining and transferred were last brought up to date. */
   settledAtMs: number
   allowedPauseMs: number
-  pollsWithoutProgress: number
+  /** While rounds stop shrinking: when Proxmox next doubles the allowed pause. */
+  doublesAtMs?: number
   copyBeganAtMs?: number
   blackoutMs?: number
   willFail?: 'before-copy' | 'in-copy'
@@ -383,7 +398,9 @@ export type WorldCommand = {
   atMs: number
   by: By
   kind: string
+  /** What it really reached: after bmc-swapped not what was asked. */
   node?: NodeName
+  asked?: NodeName
   guest?: Vmid
   outcome: 'done' | 'refused'
   text?: string
@@ -414,4 +431,8 @@ export type WorldHappening =
   | { kind: 'technician'; order: string; step: 'arrives' | 'ends' | 'confirms' }
   | { kind: 'guest-starts'; guest: Vmid; node: NodeName; by: By }
   | { kind: 'fault'; index: number }
-  | { kind: 'lifts'; what: string; node?: NodeName; guest?: Vmid }
+  | { kind: 'lease-expires'; node: NodeName }
+  | { kind: 'pause-check'; guest: Vmid; blackoutMs: number; endedAtMs: number }
+  | { kind: 'together-check'; guest: Vmid }
+  | { kind: 'interlock-check'; node: NodeName }
+  | { kind: 'ends-fault'; what: string; node?: NodeName; guest?: Vmid }
