@@ -63,13 +63,14 @@ function wordsFor<T extends Partial<Words>>(words: T, act: Act): string {
 function movedText({ guest, to, mode }: ActOf<'migrate'>, outcome: Outcome): string {
   if (outcome.is === 'failed') return `guest ${guest}: did not move to ${to}: ${outcome.text}`
   const already = outcome.is === 'already' ? ' already' : ''
+  const at = outcome.at ?? to
   switch (mode) {
     case 'live':
-      return `guest ${guest}: runs on ${to}${already}, blackout ${measuredText(outcome.measured)}`
+      return `guest ${guest}: runs on ${at}${already}, blackout ${measuredText(outcome.measured)}`
     case 'restart':
-      return `guest ${guest}: restarted on ${to}${already}, downtime ${measuredText(outcome.measured)}`
+      return `guest ${guest}: restarted on ${at}${already}, downtime ${measuredText(outcome.measured)}`
     case 'offline':
-      return `guest ${guest}: lies on ${to}${already}, stopped as before`
+      return `guest ${guest}: lies on ${at}${already}, stopped as before`
   }
 }
 

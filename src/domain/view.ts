@@ -308,7 +308,7 @@ function moved(view: MaintenanceView, act: Extract<Act, { kind: 'migrate' }>, ou
   const measured = outcome.measured ?? 'unmeasured'
   return {
     moves: withMove(view, act, { is: 'done', atMs, measured }),
-    guests: relocated(view.guests, act.guest, act.to),
+    guests: relocated(view.guests, act.guest, outcome.at ?? act.to),
   }
 }
 

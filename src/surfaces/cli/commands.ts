@@ -9,6 +9,8 @@ export type CommandModule = {
 }
 
 export const COMMANDS: readonly CommandModule[] = [
+  { names: ['plan', 'check-plan'], load: async () => (await import('./plan.ts')).addPlanCommands },
+  { names: ['detect'], load: async () => (await import('./detect.ts')).addDetectCommand },
   { names: ['test'], load: async () => (await import('./test-command.ts')).addTestCommand },
   { names: ['bench'], load: async () => (await import('./bench.ts')).addBenchCommand },
   { names: ['verify'], load: async () => (await import('./verify.ts')).addVerifyCommand },
