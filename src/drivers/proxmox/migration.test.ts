@@ -173,13 +173,18 @@ test('a long log is read on from where the last look ended', async () => {
   const { hypervisor, replay } = await at({
     [`GET /nodes/pve1/tasks/${MIGRATED}/status`]: recording('task-status-running'),
     [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=0`]: page(0, 500),
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=500`]: page(500, 620),
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=620`]: page(620, 621),
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=499`]: page(499, 620),
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=619`]: page(619, 621),
   })
   expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 800 })
   expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 800 })
   const starts = replay.asked.filter((asked) => asked.path.endsWith('/log')).map((asked) => asked.params.start)
-  expect(starts).toEqual(['0', '500', '620'])
+  expect(starts).toEqual(['0', '499', '619'])
+  replay.play({
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=0`]: page(0, 3),
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=620`]: composed([]),
+  })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 'unknown' })
 })
 
 test('a lost answer to a migrate says so, and the task is found afterwards', async () => {

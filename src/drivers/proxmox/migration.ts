@@ -199,37 +199,50 @@ async function findTask(
     .sort((left, right) => right.starttime - left.starttime)[0]?.upid
 }
 
-/** Reads each log once, page by page from where the last read ended; after a restart of ours it simply begins anew. */
-function logReader(client: ProxmoxClient) {
-  const kept = new Map<string, { linesRead: number; log: MigrationLog }>()
+type KeptLog = { readonly linesRead: number; readonly lastLine: string; readonly log: MigrationLog }
+const UNREAD: KeptLog = { linesRead: 0, lastLine: '', log: EMPTY_LOG }
 
-  async function readPage(upid: Upid, start: number, doing: string) {
-    return client.get(wire.taskLog, {
+/** Reads on where the last look ended; a log whose known end is not there any more (node reinstalled) is read anew. */
+function logReader(client: ProxmoxClient) {
+  const keptLogs = new Map<string, KeptLog>()
+
+  /** Begins with the last line that is known, so that a log which began anew shows. */
+  async function readOn(upid: Upid, known: KeptLog, doing: string): Promise<KeptLog | 'began-anew'> {
+    const start = Math.max(0, known.linesRead - 1)
+    const page = await client.get(wire.taskLog, {
       doing,
       path: path`/nodes/${upid.node}/tasks/${upid.text}/log`,
       params: { start, limit: LOG_PAGE_LINES },
       avoid: upid.node,
     })
+    const lines = page.map((line) => line.t ?? '')
+    if (known.linesRead > 0 && lines[0] !== known.lastLine) return 'began-anew'
+    const fresh = known.linesRead > 0 ? lines.slice(1) : lines
+    return {
+      linesRead: known.linesRead + fresh.length,
+      lastLine: lines.at(-1) ?? known.lastLine,
+      log: fresh.reduce(readLogLine, known.log),
+    }
   }
 
   return {
-    forget: (upid: Upid) => void kept.delete(upid.text),
+    forget: (upid: Upid) => void keptLogs.delete(upid.text),
     async read(upid: Upid, doing: string): Promise<MigrationLog> {
-      let { linesRead, log } = kept.get(upid.text) ?? { linesRead: 0, log: EMPTY_LOG }
+      let kept = keptLogs.get(upid.text) ?? UNREAD
       try {
         for (let page = 0; page < LOG_PAGES_LIMIT; page++) {
-          const lines = (await readPage(upid, linesRead, doing)).filter((line) => line.n > linesRead)
-          log = lines.reduce((so, line) => readLogLine(so, line.t ?? ''), log)
-          linesRead += lines.length
-          if (lines.length < LOG_PAGE_LINES) break
+          const next = await readOn(upid, kept, doing)
+          const grown = next === 'began-anew' ? LOG_PAGE_LINES : next.linesRead - kept.linesRead
+          kept = next === 'began-anew' ? UNREAD : next
+          if (grown < LOG_PAGE_LINES - 1) break
         }
       } catch (error) {
         // The log is evidence; that the task ended is the fact. Without it the figures stay unmeasured.
         if (!(error instanceof DriverError)) throw error
       }
-      if (kept.size >= LOGS_KEPT_LIMIT) kept.delete(kept.keys().next().value ?? upid.text)
-      kept.set(upid.text, { linesRead, log })
-      return log
+      if (keptLogs.size >= LOGS_KEPT_LIMIT) keptLogs.delete(keptLogs.keys().next().value ?? upid.text)
+      keptLogs.set(upid.text, kept)
+      return kept.log
     },
   }
 }
