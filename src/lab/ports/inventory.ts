@@ -28,6 +28,8 @@ export function labInventory(lab: LabWorld): Inventory {
       return { systemUuid, serial }
     },
     customer: async (id) => customerOf(customersOf(lab), id),
+    hoster: 'Coulisse Lab Hosting',
+    simulated: true,
     operatorMail: OPERATOR_MAIL,
     technicianMail: TECHNICIAN_MAIL,
   }
