@@ -22,13 +22,11 @@ const LOG_PAGES_LIMIT = 40
 const TASK_LIST_LIMIT = 100
 const LOGS_KEPT_LIMIT = 500
 
+type Query = { readonly guest: Vmid; readonly from: NodeName; readonly sinceMs: number }
+
 export type Migrations = {
   migrate(move: MoveRequest): Promise<MigrationHandle>
-  findMigration(query: {
-    readonly guest: Vmid
-    readonly from: NodeName
-    readonly sinceMs: number
-  }): Promise<MigrationHandle | undefined>
+  findMigration(query: Query): Promise<MigrationHandle | undefined>
   follow(handle: MigrationHandle): Promise<MigrationProgress>
   cancelMigration(handle: MigrationHandle): Promise<void>
 }
@@ -68,8 +66,9 @@ export function migrations(client: ProxmoxClient, config: Pick<ProxmoxConfig, 'c
 
   async function realTaskOf(queued: Upid): Promise<Upid | undefined> {
     const query = { guest: vmid(Number(queued.id)), from: nodeName(queued.node), sinceMs: queued.startedAtMs }
-    const handle = await findTask(client, query)
-    return handle === undefined ? undefined : parseUpid(handle)
+    const tasks = await tasksOfGuest(client, query)
+    const real = tasks.find((task) => MIGRATION_TYPES.has(task.type) && task.starttime * 1000 >= queued.startedAtMs)
+    return real === undefined ? undefined : parseUpid(real.upid)
   }
 
   async function followQueued(queued: Upid): Promise<MigrationProgress> {
@@ -182,22 +181,31 @@ async function bothCarrySessions(client: ProxmoxClient, { from, to }: MoveReques
   return answers.every((answer) => answer.is === 'data' && answer.data['has-dbus-vmstate'] === true)
 }
 
-/** The newest migration of the guest that ran on `from` since then. HA's run as root@pam: seen with Sys.Audit only. */
-async function findTask(
-  client: ProxmoxClient,
-  { guest, from, sinceMs }: { readonly guest: Vmid; readonly from: NodeName; readonly sinceMs: number },
-): Promise<MigrationHandle | undefined> {
+/** No migration lasts longer: further back in the list than this nobody looks. */
+const LONGEST_MIGRATION_S = 86_400
+
+/** The guest's tasks on its source, newest first. HA's run as root@pam: seen with Sys.Audit only. */
+async function tasksOfGuest(client: ProxmoxClient, { guest, from, sinceMs }: Query) {
   const tasks = await client.get(wire.tasks, {
     doing: `look for a migration of guest ${guest} on ${from}`,
     path: path`/nodes/${from}/tasks`,
-    // Proxmox counts in whole seconds: one that began in this second counts.
-    params: { source: 'all', vmid: guest, since: Math.floor(sinceMs / 1000), limit: TASK_LIST_LIMIT },
+    // Proxmox compares whole seconds with the task's start.
+    params: { source: 'all', vmid: guest, since: inSeconds(sinceMs) - LONGEST_MIGRATION_S, limit: TASK_LIST_LIMIT },
     avoid: from,
   })
-  return tasks
-    .filter((task) => MIGRATION_TYPES.has(task.type) && task.starttime >= Math.floor(sinceMs / 1000))
-    .sort((left, right) => right.starttime - left.starttime)[0]?.upid
+  return [...tasks].sort((left, right) => right.starttime - left.starttime)
 }
+
+/** Under way, or ended since then; else HA's wish that nothing came of yet: its handle waits for the real task. */
+async function findTask(client: ProxmoxClient, query: Query): Promise<MigrationHandle | undefined> {
+  const since = inSeconds(query.sinceMs)
+  const tasks = await tasksOfGuest(client, query)
+  const recent = tasks.filter((task) => task.endtime === undefined || task.endtime >= since)
+  const real = recent.find((task) => MIGRATION_TYPES.has(task.type))
+  return (real ?? recent.find((task) => task.type === 'hamigrate' && task.starttime >= since))?.upid
+}
+
+const inSeconds = (ms: number) => Math.floor(ms / 1000)
 
 type KeptLog = { readonly linesRead: number; readonly lastLine: string; readonly log: MigrationLog }
 const UNREAD: KeptLog = { linesRead: 0, lastLine: '', log: EMPTY_LOG }
