@@ -6,7 +6,8 @@ import { clusterName, maintenanceId, nodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import { type ControlMessage, DEFINITION_VERSION, type MaintenanceInput } from '#domain/maintenance'
 import { DEFAULT_STORY_POLICY, type StoryPolicy } from '#domain/policy'
-import { renderEvent, renderLogLine } from '#domain/render'
+import { renderEvent } from '#domain/render'
+import { renderLog } from '#domain/render-log'
 import type { Snapshot } from '#domain/snapshot'
 import { MOVE_SAGA, moveSaga } from '#drain/move'
 import { MemoryEngine, type MemoryEngineOptions } from '#lab/engine/memory-engine'
@@ -126,7 +127,7 @@ class Night {
     const last = rows.findLast((row) => row.event.kind === 'maintenance-ended')?.event
     return {
       rows,
-      log: rows.map((row) => renderLogLine({ row, startMs: this.#startMs })),
+      log: renderLog(rows, this.#startMs),
       lab: this.lab,
       ending: last?.kind === 'maintenance-ended' ? last.ending : 'none',
       endedAtMs: this.clock.atMs,
