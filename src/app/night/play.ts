@@ -97,10 +97,26 @@ class Night {
       restartAfterMs: RESTART_AFTER_MS,
       ...options.engine,
     })
-    this.#ports = { ...labPorts(this.lab), journal: this.journal, clock: this.clock }
+    this.#ports = this.#fenced({ ...labPorts(this.lab), journal: this.journal, clock: this.clock })
     definitions[MAINTENANCE_SAGA] = maintenanceSaga(this.#ports) as SagaFunction
     definitions[MOVE_SAGA] = moveSaga(this.#ports) as SagaFunction
     for (const line of options.script) this.#schedule(line.when, line.command)
+  }
+
+  /** A process that is dead does nothing more, and it can die between any two calls. The clock is everybody's. */
+  #fenced(ports: Ports): Ports {
+    const engine = this.#engine
+    return {
+      ...ports,
+      hypervisor: engine.fence('hypervisor', ports.hypervisor),
+      storage: engine.fence('storage', ports.storage),
+      bmc: engine.fence('bmc', ports.bmc),
+      probe: engine.fence('probe', ports.probe),
+      notifier: engine.fence('notifier', ports.notifier),
+      inventory: engine.fence('inventory', ports.inventory),
+      publisher: engine.fence('publisher', ports.publisher),
+      journal: engine.fence('journal', ports.journal),
+    }
   }
 
   get isOver(): boolean {
