@@ -29,6 +29,7 @@ describe('the seed story', () => {
       windowS: 11 * 3600,
       expectedFalseAlarmsPer100PartYears: 0.4,
     })
+    expect(findings[1]?.expectedFalseAlarmsPer100PartYears).toBe(0.01)
     expect(findings[0]?.text).toBe(
       'FAN3 of pve3 dropped out 3 times in 11 h, each about 30 s; healthy fans of R740 are assumed to show 1 in 60 days; at that rate this rule raises 0.4 false alarms in 100 fan-years (simulated)',
     )

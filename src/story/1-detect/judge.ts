@@ -100,18 +100,19 @@ const levelOf = (score: number, quarantineAt: number, drainAdvisedAt: number): F
   score >= drainAdvisedAt ? 'drain-advised' : score >= quarantineAt ? 'quarantine' : 'none'
 
 /**
- * Measured in a synthetic comparison (20,000 healthy fan-years at an assumed 1 glitch in 60 days), with these very settings, for fans.
- * Everything else was not measured, and says so.
+ * Fans, with these very settings, at an assumed 1 burst of glitches in 60 days over 20,000 healthy fan-years: quarantine from the
+ * comparison that chose the rule (decision 0070), drain advised from bench/detect.ts. Nothing else was measured, and says so.
  */
-const MEASURED_FALSE_ALARMS = 0.4
+const MEASURED_FALSE_ALARMS: Partial<Record<FindingLevel, number>> = { quarantine: 0.4, 'drain-advised': 0.01 }
 
 function falseAlarmsOf(kind: PartKind, level: FindingLevel, settings: DetectSettings): number | 'unknown' {
-  const { halfLifeMs, quarantineAtScore, debounceMs } = DEFAULT_DETECT_SETTINGS
+  const { halfLifeMs, quarantineAtScore, drainAdvisedAtScore, debounceMs } = DEFAULT_DETECT_SETTINGS
   const isMeasured =
     settings.halfLifeMs === halfLifeMs &&
     settings.quarantineAtScore === quarantineAtScore &&
+    settings.drainAdvisedAtScore === drainAdvisedAtScore &&
     settings.debounceMs === debounceMs
-  return kind === 'fan' && level === 'quarantine' && isMeasured ? MEASURED_FALSE_ALARMS : 'unknown'
+  return kind === 'fan' && isMeasured ? (MEASURED_FALSE_ALARMS[level] ?? 'unknown') : 'unknown'
 }
 
 const DAY_MS = 86_400_000
