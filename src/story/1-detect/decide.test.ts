@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { drawAt } from '#domain/random'
 import type { Signal } from '#domain/signal'
 import { clearPart, newDetector, observeSignals, recordVerdict } from './decide.ts'
+import { confidenceOf } from './judge.ts'
 import type { DetectorState } from './state.ts'
 import { DAY, FANS, HOUR, MINUTE, SECOND, START_MS, seedStory, TraceBuilder } from './traces/build-trace.ts'
 
@@ -290,6 +291,21 @@ describe('whatever the order', () => {
     observeSignals(before, seedStory().build(), END_MS)
     clearPart(before, seedStory().build()[0]?.node ?? ('pve3' as never), 'FAN3', END_MS)
     expect(JSON.stringify(before)).toBe(copy)
+  })
+})
+
+describe('confidence', () => {
+  test('grows with the episodes and falls with the time that they took', () => {
+    const [once, slow, quick, more] = [
+      confidenceOf(1, 0),
+      confidenceOf(3, 2 * DAY),
+      confidenceOf(3, DAY / 2),
+      confidenceOf(5, DAY),
+    ]
+    expect(once).toBeLessThan(0.01)
+    expect(slow).toBeCloseTo(0.86, 2)
+    expect(quick).toBeGreaterThan(slow ?? 1)
+    expect(more).toBe(0.99)
   })
 })
 
