@@ -191,6 +191,44 @@ describe('common cause', () => {
     expect(outline(trace.build())).toEqual(['node watch threshold'])
   })
 
+  test('quiet fans that stand under a wrong threshold for good are no reason to drain', () => {
+    const trace = new TraceBuilder()
+    for (const part of FANS) trace.dropout({ atMs: START_MS, part, value: 480 })
+    for (let minute = 1; minute < 60; minute++) {
+      for (const part of FANS) trace.poll(START_MS + minute * MINUTE, part, 'non-recoverable')
+    }
+    expect(outline(trace.build())).toEqual([])
+  })
+
+  test('all fans lost for good are drain-now, once, on the node', () => {
+    const trace = new TraceBuilder()
+    for (const part of FANS) trace.dropout({ atMs: START_MS, part })
+    for (let minute = 1; minute < 60; minute++) {
+      for (const part of FANS) trace.poll(START_MS + minute * MINUTE, part, 'non-recoverable')
+    }
+    expect(outline(trace.build())).toEqual(['node drain-now hard'])
+  })
+
+  test('a BMC that cannot read its fans now and then says nothing about them', () => {
+    const trace = new TraceBuilder()
+    for (const hours of [0, 3, 6, 9, 12, 15]) {
+      for (const part of FANS) trace.poll(START_MS + hours * HOUR, part, 'unreadable')
+      for (const part of FANS) trace.poll(START_MS + hours * HOUR + MINUTE, part, 'ok')
+    }
+    expect(outline(trace.build())).toEqual([])
+  })
+
+  test('fans that let go one after another are one event', () => {
+    const trace = new TraceBuilder()
+    for (const hours of [0, 5]) {
+      for (const [index, part] of FANS.entries()) {
+        const atMs = START_MS + hours * HOUR + index * 55 * SECOND
+        trace.dropout({ atMs, part, lastsMs: 20 * SECOND })
+      }
+    }
+    expect(outline(trace.build())).toEqual(['node quarantine common-cause'])
+  })
+
   test('both supplies at once are one thing', () => {
     const trace = new TraceBuilder()
     for (const hours of [0, 7]) {

@@ -70,6 +70,10 @@ export function judgeShared(run: Run): void {
   const { node, settings, name } = run
   const event = node.shared.at(-1)
   if (!event) return
+  if (event.onlyUnreadable) {
+    event.is = 'dismissed'
+    return
+  }
   const verdict = countShared(node, event, settings)
   const counted = node.shared.filter(({ is }) => is === 'counted')
   const windowMs = event.startMs - (counted[0]?.startMs ?? event.startMs)
