@@ -28,6 +28,7 @@ const EXAMPLES: Record<string, unknown> = {
   'osd-down': { osd: 0 },
   'power-restore': { policy: 'always-on' },
   'qdevice-down': { votes: 1 },
+  technician: { does: 'cannot' },
   'lrm-state': { state: 'active' },
 }
 const exampleOf = (kind: string) => ({ kind, node: 'pve3', guest: 101, ...(EXAMPLES[kind] as object | undefined) })
