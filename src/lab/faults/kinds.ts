@@ -15,6 +15,8 @@ const historyH = z
   .max(24 * 90)
   .default(31)
 
+/** Nothing to choose; a script may say why. */
+const plain = z.object({ why: z.string().optional() })
 const api = z.enum(['proxmox', 'ceph', 'bmc', 'probe', 'smtp']).optional()
 const path = z.string().min(1).optional()
 const times = z.int().positive().optional()
@@ -60,13 +62,13 @@ export const FAULT_FIELDS = {
     guest: guest.optional(),
     node: node.optional(),
   }),
-  'maintenance-mode-unavailable': z.object({}),
+  'maintenance-mode-unavailable': plain,
   'maintenance-mode-by-other': z.object({ node }),
   // corosync
   'quorum-lost': z.object({ forS: seconds.default(300) }),
   'corosync-token-loss': z.object({ node, link: z.string().default('1'), forS: seconds.default(120) }),
   'corosync-link-down': z.object({ node, link: z.string().default('1') }),
-  'corosync-is-migration-network': z.object({}),
+  'corosync-is-migration-network': plain,
   'qdevice-down': z.object({ votes: count.optional() }),
   // Ceph
   'osd-down': z.object({ osd: count }),
@@ -116,7 +118,7 @@ export const FAULT_FIELDS = {
     worksMin: z.number().nonnegative().optional(),
     pullsCords: z.boolean().optional(),
   }),
-  'dimm-missing-after-repair': z.object({}),
+  'dimm-missing-after-repair': plain,
   'after-repair': z.object({ effect: z.enum(SIDE_EFFECTS as [string, ...string[]]) }),
   // the way between
   'api-error': z.object({ ...onApi, status: z.int().min(400).max(599).default(500) }),
