@@ -132,6 +132,7 @@ export function beginBoot(world: World, node: WorldNode): void {
   if (node.state !== 'off' || node.cordsPulled) return
   enter(world, node, 'booting')
   spinFans(node, true)
+  if (node.repairEffects.includes('does-not-boot')) return
   const bootMs = drawBetween(world, `power/${node.name}`, BOOT_FROM_MS, BOOT_TO_MS)
   schedule(world, world.nowMs + bootMs, { kind: 'node-booted', node: node.name })
 }
