@@ -9,11 +9,16 @@ export function checkShutdown(world: World, command: WorldCommand): void {
   if (!node) return
   const running = runningAt(world, node.name).map(({ spec }) => spec.vmid)
   if (running.length > 0) breakPromise(world, 1, `${node.name} was switched off while ${running.join(', ')} ran on it`)
-  const ceph = cephOf(world)
-  const osds = ceph ? osdsOn(ceph, node.name).map(({ id }) => id) : []
-  const answer = osds.length > 0 ? askOkToStop(world, osds) : undefined
-  if (answer && !answer.ok) breakPromise(world, 1, `${node.name} was switched off: ${answer.text}`)
+  checkOsds(world, command)
   checkSecondAway(world, node)
+}
+
+/** All OSDs of the host together. */
+export function checkOsds(world: World, { node, kind }: WorldCommand): void {
+  const ceph = cephOf(world)
+  const osds = ceph && node !== undefined ? osdsOn(ceph, node).map(({ id }) => id) : []
+  const answer = osds.length > 0 ? askOkToStop(world, osds) : undefined
+  if (answer && !answer.ok) breakPromise(world, 1, `${kind} of ${node}: ${answer.text}`)
 }
 
 export function checkHardOff(world: World, command: WorldCommand): void {
