@@ -26,6 +26,8 @@ export type RealBmc = {
   power(): Promise<'on' | 'off'>
   /** What the machine does; the BMC only reports it. */
   setPower(to: 'on' | 'off'): Promise<void>
+  /** As the last command wanted it; 'never-asked' before the first. */
+  locate(): Promise<'on' | 'off' | 'never-asked'>
   setFan(part: string, rpm: number): Promise<void>
   /** A BMC that is silent stands still, so it goes on where it was. */
   silence(on: boolean): Promise<void>
@@ -137,6 +139,11 @@ function handle(daemons: Daemons, { dir, name, port, user, password }: MiniBmc):
     guidEncoding: 'rfc4122',
     power: async () => ((await readFile(join(dir, 'power'), 'utf8')).trim() === '1' ? 'on' : 'off'),
     setPower: (to) => replace(join(dir, 'power'), to === 'on' ? '1\n' : '0\n'),
+    locate: async () => {
+      const [interval, force] = (await readFile(join(dir, 'identify'), 'utf8').catch(() => '')).trim().split(' ')
+      if (interval === '' || interval === undefined) return 'never-asked'
+      return interval === '0' && force !== '1' ? 'off' : 'on'
+    },
     setFan: (part, rpm) => replace(valueFile(dir, part), String(Math.min(255, Math.round(rpm / RPM_A_STEP)))),
     silence: (on) => daemons.signal(name, on ? 'SIGSTOP' : 'SIGCONT'),
   }
