@@ -185,10 +185,11 @@ export class SagaRunner {
     const { store, clock } = this.#parts
     const { id, rootId } = run.row
     const bell = this.#wakeUps.listen(rootId)
+    const heard = new AbortController()
     try {
       // The clock is read before the look, so that a message sent before the deadline is never missed.
       let isOver = (await this.#patiently(id, () => clock.nowMs())) >= deadlineAtMs
-      if (!isOver) ringAt(clock, deadlineAtMs, bell)
+      if (!isOver) ringAt(clock, deadlineAtMs, bell, heard.signal)
       for (;;) {
         const found = await this.#patiently(id, () => store.nextMessage(rootId, topic, afterSeq))
         if (found) return found
@@ -197,6 +198,7 @@ export class SagaRunner {
         isOver = (await this.#patiently(id, () => clock.nowMs())) >= deadlineAtMs
       }
     } finally {
+      heard.abort()
       bell.close()
     }
   }
@@ -295,9 +297,9 @@ function isNonDeterminism(error: unknown): boolean {
   return error instanceof DbosErrors.DBOSUnexpectedStepError || error instanceof DBOSStepNondeterminismError
 }
 
-function ringAt(clock: Clock, atMs: number, bell: Bell): void {
+function ringAt(clock: Clock, atMs: number, bell: Bell, signal: AbortSignal): void {
   // A clock that fails is asked again by the poll.
-  clock.sleepUntil(atMs).then(
+  clock.sleepUntil(atMs, signal).then(
     () => bell.ring(),
     () => {},
   )
