@@ -1,0 +1,68 @@
+/** What every journal promises. Run by the one in memory and by the one in PostgreSQL. */
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '#domain/event'
+import { maintenanceId, nodeName } from '#domain/ids'
+import { chainProblems } from '#domain/journal-chain'
+import type { Clock } from '#ports/clock'
+import type { Journal } from '#ports/journal'
+
+type MakeJournal = (clock: Clock) => Promise<{ readonly journal: Journal; close(): Promise<void> }>
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const AT_MS = 1_900_000_000_123
+
+export function journalContract(name: string, makeJournal: MakeJournal): void {
+  describe(`journal: ${name}`, () => {
+    let made: Awaited<ReturnType<MakeJournal>>
+    const clock: Clock = { nowMs: async () => AT_MS, sleepUntil: async () => {} }
+    beforeAll(async () => {
+      made = await makeJournal(clock)
+    })
+    afterAll(() => made?.close())
+    const said = (maintenance: string, key: string, text = key) =>
+      made.journal.append({ maintenance: maintenanceId(maintenance), key, event: { kind: 'said', text } })
+
+    test('rows are numbered from 1 and chained, each maintenance for itself', async () => {
+      for (const key of ['a', 'b', 'c']) await said('chained', key)
+      await said('another', 'a')
+      const rows = await made.journal.read(maintenanceId('chained'))
+      expect(rows.map(({ seq, key, atMs }) => [seq, key, atMs])).toEqual([
+        [1, 'a', AT_MS],
+        [2, 'b', AT_MS],
+        [3, 'c', AT_MS],
+      ])
+      expect(chainProblems(rows, sha256)).toEqual([])
+      expect(await made.journal.read(maintenanceId('another'))).toHaveLength(1)
+    })
+
+    test('the same key again gives the row as it stands, unchanged', async () => {
+      const first = await said('idempotent', 'k', 'first')
+      expect(await said('idempotent', 'k', 'second')).toEqual(first)
+      expect(await made.journal.read(maintenanceId('idempotent'))).toEqual([first])
+    })
+
+    test('rows written at once are chained all the same, and reading begins where one wants', async () => {
+      await Promise.all(Array.from({ length: 20 }, (_, n) => said('crowded', `k${n}`)))
+      const rows = await made.journal.read(maintenanceId('crowded'))
+      expect(rows).toHaveLength(20)
+      expect(chainProblems(rows, sha256)).toEqual([])
+      expect(await made.journal.read(maintenanceId('crowded'), 18)).toEqual(rows.slice(18))
+      expect(await made.journal.read(maintenanceId('crowded'), 20)).toEqual([])
+      expect(await made.journal.read(maintenanceId('nobody'))).toEqual([])
+    })
+
+    test('an event comes back as it was written, whatever its letters and fractions', async () => {
+      const events: readonly Event[] = [
+        { kind: 'said', text: 'Lüfter "FAN3" \\ ölt \u2028 ✓ 🌀', about: nodeName('pve3') },
+        { kind: 'gate-opened', stage: 'drain', waitedMs: 0.1 + 0.2 },
+        { kind: 'gate-closed', stage: 'isolate', blockers: [] },
+      ]
+      for (const [n, event] of events.entries())
+        await made.journal.append({ maintenance: maintenanceId('letters'), key: `k${n}`, event })
+      const rows = await made.journal.read(maintenanceId('letters'))
+      expect(rows.map(({ event }) => event)).toEqual(events)
+      expect(chainProblems(rows, sha256)).toEqual([])
+    })
+  })
+}

@@ -1,0 +1,106 @@
+/** Journal, documents, and migrations, on a real server. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { journalContract } from '#contracts/journal-contract'
+import { maintenanceId } from '#domain/ids'
+import type { Clock } from '#ports/clock'
+import { PostgresDocuments } from './documents.ts'
+import { removeEmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts'
+import { PostgresJournal } from './journal.ts'
+import { checkedInMigrations, migrate } from './migrate.ts'
+import { openPool } from './pool.ts'
+
+const stateDir = mkdtempSync(join(tmpdir(), 'coulisse-engine-'))
+const log = () => {}
+const clock: Clock = { nowMs: async () => 1_900_000_000_123, sleepUntil: async () => {} }
+let pool: pg.Pool
+
+beforeAll(async () => {
+  const { url } = await startEmbeddedPostgres({ stateDir, log })
+  pool = openPool({ url, log })
+  expect(await migrate(pool)).toEqual({ from: 0, to: checkedInMigrations().length })
+})
+
+afterAll(async () => {
+  await pool?.end()
+  await removeEmbeddedPostgres(stateDir)
+  rmSync(stateDir, { recursive: true, force: true })
+})
+
+journalContract('in PostgreSQL', async (contractClock) => ({
+  journal: new PostgresJournal({ pool, clock: contractClock }),
+  close: async () => {},
+}))
+
+test('nobody changes or removes a row that was written', async () => {
+  const journal = new PostgresJournal({ pool, clock })
+  await journal.append({ maintenance: maintenanceId('kept'), key: 'k', event: { kind: 'said', text: 'so it was' } })
+  for (const sql of [
+    "update coulisse.journal set event = '{}'",
+    "delete from coulisse.journal where maintenance = 'kept'",
+    'truncate coulisse.journal',
+  ])
+    await expect(pool.query(sql)).rejects.toThrow('the journal is append-only')
+  expect(await journal.read(maintenanceId('kept'))).toHaveLength(1)
+})
+
+test('a text that PostgreSQL could not take as text comes back all the same', async () => {
+  const journal = new PostgresJournal({ pool, clock })
+  const text = `a console prints \u0000 and ${JSON.parse('"\\ud800"')}`
+  await journal.append({ maintenance: maintenanceId('odd'), key: 'k', event: { kind: 'said', text } })
+  expect((await journal.read(maintenanceId('odd')))[0]?.event).toEqual({ kind: 'said', text })
+})
+
+test('a live reader sees every row once and in order, also those written at once', { timeout: 20_000 }, async () => {
+  const journal = new PostgresJournal({ pool, clock })
+  const { rows } = await pool.query<{ id: string }>('select max(id) as id from coulisse.journal')
+  const stop = new AbortController()
+  const seen: number[] = []
+  const keys = new Set<string>()
+  const write = (n: number) =>
+    journal.append({ maintenance: maintenanceId(`live-${n % 3}`), key: `k${n}`, event: { kind: 'said', text: `${n}` } })
+  const writing = Promise.all(Array.from({ length: 60 }, (_, n) => write(n)))
+  for await (const { id, row } of journal.watch(Number(rows[0]?.id), stop.signal)) {
+    seen.push(id)
+    keys.add(row.key)
+    if (keys.size === 60) stop.abort()
+  }
+  await writing
+  expect(seen).toEqual(Array.from({ length: 60 }, (_, n) => Number(rows[0]?.id) + 1 + n))
+})
+
+test('documents are put and got', async () => {
+  const documents = new PostgresDocuments(pool)
+  expect(await documents.get('detector')).toBeUndefined()
+  await documents.put('detector', { cursor: 'a' })
+  await documents.put('detector', { cursor: 'b', list: [1, null] })
+  expect(await documents.get('detector')).toEqual({ cursor: 'b', list: [1, null] })
+})
+
+test('migrating again changes nothing; a database of a newer program is refused and left alone', async () => {
+  const known = checkedInMigrations().length
+  expect(await migrate(pool)).toEqual({ from: known, to: known })
+  const newer = [...checkedInMigrations(), { version: known + 1, name: 'next', sql: 'create table coulisse.next ()' }]
+  expect(await migrate(pool, newer)).toEqual({ from: known, to: known + 1 })
+  await expect(migrate(pool)).rejects.toMatchObject({
+    retry: 'never',
+    message: expect.stringContaining('newer Coulisse'),
+  })
+})
+
+test('a migration that fails leaves nothing behind', async () => {
+  const next = checkedInMigrations().length + 2
+  const broken = { version: next, name: 'broken', sql: 'create table coulisse.half (); select 1/0' }
+  await expect(migrate(pool, [...checkedInMigrations(), broken])).rejects.toThrow('division by zero')
+  const { rows } = await pool.query("select to_regclass('coulisse.half') as half")
+  expect(rows[0].half).toBeNull()
+})
+
+test('a database that does not answer is an error that asks for another try later', async () => {
+  const away = openPool({ url: 'postgresql://nobody@localhost/x?host=/nonexistent', log })
+  await expect(migrate(away)).rejects.toMatchObject({ name: 'DriverError', retry: 'later' })
+  await away.end()
+})

@@ -1,0 +1,49 @@
+/** The journal in memory: the same chain as in PostgreSQL, gone with the process. */
+import { createHash } from 'node:crypto'
+import type { JournalRow } from '#domain/event'
+import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
+import type { Clock } from '#ports/clock'
+import type { Journal } from '#ports/journal'
+
+type Listener = (row: JournalRow) => void
+
+export class MemoryJournal implements Journal {
+  readonly #clock: Clock
+  readonly #rowsOf = new Map<string, JournalRow[]>()
+  readonly #rowOfKey = new Map<string, JournalRow>()
+  readonly #listeners = new Set<Listener>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  async append(entry: Parameters<Journal['append']>[0]): Promise<JournalRow> {
+    const atMs = await this.#clock.nowMs()
+    const { maintenance, key } = entry
+    const keyInAll = JSON.stringify([maintenance, key])
+    const known = this.#rowOfKey.get(keyInAll)
+    if (known) return known
+    const rows = this.#rowsOf.get(maintenance) ?? []
+    const event = JSON.parse(JSON.stringify(entry.event)) as JournalRow['event']
+    const prevHash = rows.at(-1)?.hash ?? CHAIN_START
+    const unhashed = { maintenance, seq: rows.length + 1, key, atMs, event, prevHash }
+    const row = { ...unhashed, hash: hashOfRow(unhashed, sha256) }
+    rows.push(row)
+    this.#rowsOf.set(maintenance, rows)
+    this.#rowOfKey.set(keyInAll, row)
+    for (const listener of this.#listeners) listener(row)
+    return row
+  }
+
+  async read(maintenance: JournalRow['maintenance'], afterSeq = 0): Promise<readonly JournalRow[]> {
+    return (this.#rowsOf.get(maintenance) ?? []).slice(afterSeq)
+  }
+
+  /** Called with every new row, at once and in order; the answer ends it. */
+  onRow(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { VirtualClock } from './virtual-clock.ts'
+
+test('sleepers wake in the order of their times, those of one time in the order of falling asleep', async () => {
+  const clock = new VirtualClock(100)
+  const woken: string[] = []
+  for (const [name, atMs] of Object.entries({ late: 300, first: 200, second: 200, never: 900 }))
+    void clock.sleepUntil(atMs).then(() => woken.push(name))
+  expect(clock.nextWakeAtMs()).toBe(200)
+  clock.advanceTo(500)
+  await clock.sleepUntil(500)
+  expect(woken).toEqual(['first', 'second', 'late'])
+  expect(await clock.nowMs()).toBe(500)
+  expect(clock.nextWakeAtMs()).toBe(900)
+})
+
+test('a wake that was taken back does not happen, and time does not go back', () => {
+  const clock = new VirtualClock()
+  const takeBack = clock.wakeAt(10, () => expect.unreachable())
+  takeBack()
+  clock.advanceTo(20)
+  clock.advanceTo(5)
+  expect(clock.atMs).toBe(20)
+  expect(clock.nextWakeAtMs()).toBeUndefined()
+})
