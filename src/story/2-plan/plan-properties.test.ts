@@ -114,7 +114,7 @@ describe('whatever the cluster', () => {
 
 describe('a plan with one thing made wrong is caught', () => {
   /** Changes one move; undefined where this plan has none to change so. */
-  const caught = (change: (move: Move, one: Case) => Partial<Move> | undefined, kind: RegExp) =>
+  const expectCaught = (change: (move: Move, one: Case) => Partial<Move> | undefined, kind: RegExp) =>
     forAll((one) => {
       const at = one.plan.moves.findIndex((move) => change(move, one) !== undefined)
       const move = one.plan.moves[at]
@@ -128,16 +128,17 @@ describe('a plan with one thing made wrong is caught', () => {
     }, 20)
 
   test('another source', () =>
-    caught(({ from, to }, { cluster }) => {
+    expectCaught(({ from, to }, { cluster }) => {
       const other = cluster.nodes.find(({ name }) => name !== from && name !== to)
       return other && { from: other.name }
     }, /wrong-source/))
   test('a drained target', () =>
-    caught(({ from }, { drain }) => (drain.includes(from) ? { to: from } : undefined), /wrong-target/))
-  test('an unknown guest', () => caught(() => ({ guest: vmid(9) }), /guest-unknown/))
-  test('an unknown node', () => caught(() => ({ to: nodeName('pve77') }), /node-unknown/))
-  test('the wrong mode', () => caught(({ mode }) => ({ mode: mode === 'offline' ? 'live' : 'offline' }), /wrong-mode/))
-  test('an end before its start', () => caught(({ startsAtS }) => ({ endsAtS: startsAtS - 1 }), /time-order/))
+    expectCaught(({ from }, { drain }) => (drain.includes(from) ? { to: from } : undefined), /wrong-target/))
+  test('an unknown guest', () => expectCaught(() => ({ guest: vmid(9) }), /guest-unknown/))
+  test('an unknown node', () => expectCaught(() => ({ to: nodeName('pve77') }), /node-unknown/))
+  test('the wrong mode', () =>
+    expectCaught(({ mode }) => ({ mode: mode === 'offline' ? 'live' : 'offline' }), /wrong-mode/))
+  test('an end before its start', () => expectCaught(({ startsAtS }) => ({ endsAtS: startsAtS - 1 }), /time-order/))
   test('a target too small', () => {
     forAll((one) => {
       const [move] = one.plan.moves.filter(({ mode }) => mode !== 'offline')
