@@ -224,6 +224,7 @@ function* victimSets(
     .map((index) => board.unit(index))
     .filter((victim) => mayLeave(search, victim))
     .toSorted((a, b) => rank(search, a) - rank(search, b) || a.memoryBytes - b.memoryBytes)
+  search.looks -= all.length
   const enough = all.filter((victim) => fitsWithout(search, unit, target, [...forced, victim]))
   for (const victim of enough.slice(0, VICTIMS_TRIED_LIMIT)) yield [...forced, victim]
   const few = all
