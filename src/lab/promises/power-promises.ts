@@ -27,12 +27,17 @@ export function checkHardOff(world: World, command: WorldCommand): void {
   checkShutdown(world, command)
 }
 
+/** A node that died so lately has not kept anybody waiting for an answer yet: nobody could know. */
+const UNSEEN_MS = 30_000
+
 const domainOf = (node: WorldNode) => node.chassis ?? node.name
 const isAway = (node: WorldNode) => node.state !== 'running'
 
 /** Somebody else's node is away already: ours would be the second. */
 function checkSecondAway(world: World, node: WorldNode): void {
-  const other = Object.values(world.nodes).find((one) => isAway(one) && domainOf(one) !== domainOf(node))
+  const other = Object.values(world.nodes).find(
+    (one) => isAway(one) && domainOf(one) !== domainOf(node) && world.nowMs - one.stateSinceMs >= UNSEEN_MS,
+  )
   if (other) breakPromise(world, 2, `${node.name} was switched off while ${other.name} was away`)
 }
 
