@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
+import { type Bench, bench } from '#contracts/proxmox-bench'
 import { cluster } from '#contracts/proxmox-tape'
 import { composed, dataOf, recording, type Tape } from '#contracts/replay-proxmox'
 import { nodeName, vmid } from '#domain/ids'
 import { readGuestConfig } from './guest-config.ts'
 import { rulesOfGroups, rulesOfHa } from './ha.ts'
-import { type Bench, bench } from './testing.ts'
 import * as wire from './wire.ts'
 
 let made: Bench | undefined
