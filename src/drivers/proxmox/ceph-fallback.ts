@@ -48,17 +48,17 @@ export function proxmoxCeph(config: CephFallbackConfig): Storage & { close(): Pr
     async failMgr(host) {
       // The API has no `mgr fail`; a restart makes a standby take over just as well.
       const doing = `restart the manager daemon of ${host}, so that a standby takes over`
-      await runTask(client, { doing, path: path`/nodes/${host}/ceph/restart`, service: `mgr.${host}` })
+      const call = { doing, path: path`/nodes/${host}/ceph/restart`, params: { service: `mgr.${host}` } }
+      await taskEnds(client, doing, await client.write('POST', z.string(), call))
     },
     async stopOsds(host, osds) {
       for (const osd of osds) {
         const doing = `stop osd.${osd} on ${host}`
-        try {
-          await runTask(client, { doing, path: path`/nodes/${host}/ceph/stop`, service: `osd.${osd}` })
-        } catch (error) {
-          if (error instanceof DriverError && / 403 /.test(error.message)) return 'not-allowed'
-          throw error
-        }
+        const call = { doing, path: path`/nodes/${host}/ceph/stop`, params: { service: `osd.${osd}` } }
+        const begun = await client.tryWrite('POST', z.string(), call)
+        if (begun.is === 'refused' && begun.status === 403) return 'not-allowed'
+        if (begun.is === 'refused') throw refused(call, begun)
+        await taskEnds(client, doing, begun.data)
       }
       return 'stopped'
     },
@@ -123,11 +123,7 @@ async function setFlag(client: ProxmoxClient, { host, on }: { readonly host: Nod
   })
 }
 
-async function runTask(
-  client: ProxmoxClient,
-  { doing, path: where, service }: { readonly doing: string; readonly path: string; readonly service: string },
-): Promise<void> {
-  const text = await client.write('POST', z.string(), { doing, path: where, params: { service } })
+async function taskEnds(client: ProxmoxClient, doing: string, text: string): Promise<void> {
   const upid = parseUpid(text)
   if (upid === undefined) throw new DriverError('proxmox', doing, { retry: 'later', text: `'${text}' is not a task` })
   for (let polls = 0; polls < TASK_POLLS_LIMIT; polls++) {

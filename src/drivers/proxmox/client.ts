@@ -16,13 +16,17 @@ export type Call = {
   readonly avoid?: string
 }
 
+type WriteMethod = Exclude<Method, 'GET'>
+
 export type ProxmoxClient = {
   /** Refusals (400, 401, 403, 500, 501) as values; DriverError when nobody answered properly. */
   ask<T>(schema: z.ZodType<T>, call: Call): Promise<Reply<T>>
   /** As ask, with a refusal as DriverError. */
   get<T>(schema: z.ZodType<T>, call: Call): Promise<T>
   /** Once, and never again: after a lost answer the error says that it may have been carried out. */
-  write<T>(method: Exclude<Method, 'GET'>, schema: z.ZodType<T>, call: Call): Promise<T>
+  write<T>(method: WriteMethod, schema: z.ZodType<T>, call: Call): Promise<T>
+  /** As write, with a refusal as a value. */
+  tryWrite<T>(method: WriteMethod, schema: z.ZodType<T>, call: Call): Promise<Reply<T>>
   close(): Promise<void>
 }
 
@@ -89,28 +93,32 @@ export function proxmoxClient(config: ClientConfig): ProxmoxClient {
     throw new DriverError('proxmox', call.doing, { retry, text: why })
   }
 
-  async function write<T>(method: Exclude<Method, 'GET'>, schema: z.ZodType<T>, call: Call): Promise<T> {
+  async function tryWrite<T>(method: WriteMethod, schema: z.ZodType<T>, call: Call): Promise<Reply<T>> {
     let why = NO_ENTRY
     for (const entry of await entries.orderFor(call)) {
       const reply = parseAnswer(await send(entry, method, call), schema)
-      if (reply.is === 'data') {
+      if (reply.is === 'data' || reply.is === 'refused') {
         entries.prefer(entry)
-        return reply.data
+        return reply
       }
-      if (reply.is === 'refused') throw refused(call, reply)
       why = `${entry.point.url}: ${reply.text}`
       if (!reply.notSent) throw new DriverError('proxmox', call.doing, { retry: 'later', text: inDoubt(why) })
     }
     throw new DriverError('proxmox', call.doing, { retry: 'later', text: `${why}: nothing was sent` })
   }
 
-  async function get<T>(schema: z.ZodType<T>, call: Call): Promise<T> {
-    const reply = await ask(schema, call)
+  function dataOf<T>(call: Call, reply: Reply<T>): T {
     if (reply.is === 'refused') throw refused(call, reply)
     return reply.data
   }
 
-  return { ask, get, write, close: entries.close }
+  return {
+    ask,
+    tryWrite,
+    get: async (schema, call) => dataOf(call, await ask(schema, call)),
+    write: async (method, schema, call) => dataOf(call, await tryWrite(method, schema, call)),
+    close: entries.close,
+  }
 }
 
 const NO_ENTRY = 'no entry point is configured'

@@ -21,6 +21,8 @@ export function entryRing(
 ): EntryRing {
   const entries: Entry[] = points.map((point) => ({ point, transport: transport(point), node: point.node }))
   let preferred = 0
+  /** Somebody said lately that this node is to be left alone; calls that do not say so ask it last. */
+  let leftAlone: string | undefined
 
   /** Asked once, where the configuration does not say. */
   async function learnNode(entry: Entry): Promise<void> {
@@ -30,10 +32,13 @@ export function entryRing(
     entry.node = reply.data.find((item) => item.type === 'node' && item.local === true)?.name
   }
 
+  const rank = (entry: Entry) => (leftAlone !== undefined && entry.node === leftAlone ? 1 : 0)
+
   return {
     async orderFor({ doing, avoid }) {
       const order = entries.map((_, index) => entries[(preferred + index) % entries.length] as Entry)
-      if (avoid === undefined) return order
+      if (avoid === undefined) return order.sort((left, right) => rank(left) - rank(right))
+      leftAlone = avoid
       await Promise.all(order.map(learnNode))
       // One that cannot say which node it is may be the one: it is left out.
       const others = order.filter((entry) => entry.node !== undefined && entry.node !== avoid)
