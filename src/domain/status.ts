@@ -4,7 +4,8 @@ import { awaitsApproval, type MaintenanceView, type MoveView, openWorkOrderOf } 
 
 export type Status = { readonly word: string; readonly tone: 'good' | 'wait' | 'bad' | 'busy' }
 
-export type Waiting = { readonly who: string; readonly forWhat: string; readonly sinceMs: number }
+/** One sentence, "the repair waits for the technician's answer …"; gate: it stands at a gate, and this is one of its blockers. */
+export type Waiting = { readonly text: string; readonly sinceMs: number; readonly at: 'gate' | 'person' | 'world' }
 
 const ENDINGS = { done: 'good', undone: 'wait', failed: 'bad', stuck: 'bad' } as const
 
@@ -34,41 +35,36 @@ function waitingForPeople(view: MaintenanceView): readonly Waiting[] {
   const { paused, plan, lastAtMs } = view
   const waiting: Waiting[] = []
   if (paused !== undefined) {
-    waiting.push({
-      who: 'the maintenance',
-      forWhat: `somebody to resume it: ${paused.by} paused it`,
-      sinceMs: paused.sinceMs,
-    })
+    const text = `everything waits for somebody to resume: ${paused.by} paused it`
+    waiting.push({ text, sinceMs: paused.sinceMs, at: 'person' })
   }
   if (plan !== undefined && awaitsApproval(view)) {
     const given = view.approvals.filter((approval) => approval.plan === plan.id).map(({ by }) => by)
     const who = given.length === 0 ? 'somebody' : `another person than ${given.join(' and ')}`
-    waiting.push({ who: 'the drain', forWhat: `${who} to approve plan ${plan.id}`, sinceMs: lastAtMs })
+    waiting.push({ text: `the drain waits for ${who} to approve plan ${plan.id}`, sinceMs: lastAtMs, at: 'person' })
   }
   const open = openWorkOrderOf(view)
   if (open !== undefined) {
-    const forWhat = `the technician’s answer to work order ${open.order.id}, before ${timeText(open.order.answerBeforeMs)} UTC`
-    waiting.push({ who: 'the repair', forWhat, sinceMs: open.issuedAtMs })
+    const { id, answerBeforeMs } = open.order
+    const text = `the repair waits for the technician’s answer to work order ${id}, before ${timeText(answerBeforeMs)} UTC`
+    waiting.push({ text, sinceMs: open.issuedAtMs, at: 'person' })
   }
   return waiting
 }
 
 function waitingForTheWorld({ gate, verification, moves, stage }: MaintenanceView): readonly Waiting[] {
-  const atGate = (gate?.blockers ?? []).map(({ text, lifts }) => ({
-    who: gate?.stage ?? '',
-    forWhat: `${lifts} (${text})`,
-    sinceMs: gate?.sinceMs ?? 0,
-  }))
-  const soaking = verification.is === 'soaking' && stage === 'verify' ? [verification] : []
-  const soak = soaking.map(({ untilMs, sinceMs }) => ({
-    who: 'verify',
-    forWhat: `the soak to end at ${timeText(untilMs)} UTC`,
-    sinceMs,
-  }))
-  const copies = moves.flatMap((move) =>
-    move.state.is === 'copying'
-      ? [{ who: stage ?? 'drain', forWhat: `guest ${move.guest} to arrive on ${move.to}`, sinceMs: move.state.sinceMs }]
-      : [],
-  )
-  return [...atGate, ...soak, ...copies]
+  const atGate = (gate?.blockers ?? []).map(({ text, lifts }): Waiting => {
+    return { text: `${gate?.stage} waits: ${text}; lifted by: ${lifts}`, sinceMs: gate?.sinceMs ?? 0, at: 'gate' }
+  })
+  const soak = verification.is === 'soaking' && stage === 'verify' ? [verification] : []
+  const soaking = soak.map(({ untilMs, sinceMs }): Waiting => {
+    return { text: `verify waits for the soak to end at ${timeText(untilMs)} UTC`, sinceMs, at: 'world' }
+  })
+  const copies = moves.flatMap(({ guest, to, state }): readonly Waiting[] => {
+    if (state.is !== 'copying') return []
+    return [
+      { text: `${stage ?? 'drain'} waits for guest ${guest} to arrive on ${to}`, sinceMs: state.sinceMs, at: 'world' },
+    ]
+  })
+  return [...atGate, ...soaking, ...copies]
 }

@@ -1,6 +1,6 @@
 /** One maintenance as its journal tells it: a pure fold, the same for terminal, API, pages, demo and report. */
 import type { Act, Outcome } from './act.ts'
-import type { Blocker } from './blocker.ts'
+import type { Blocker, BlockerKind } from './blocker.ts'
 import type { NooutLease } from './ceph.ts'
 import type { Event, JournalRow, Origin } from './event.ts'
 import type { Finding } from './finding.ts'
@@ -40,6 +40,7 @@ export type MoveView = {
 export type ApprovalView = {
   readonly plan: PlanId
   readonly by: string
+  readonly lifted: readonly BlockerKind[]
   readonly reason: string
   readonly atMs: number
 }
@@ -176,8 +177,11 @@ const FOLDS: { readonly [K in Event['kind']]: Fold<EventOf<K>> } = {
   'finding-confirmed': (_, { finding }) => ({ finding }),
   'origins-recorded': (_, { origins }) => ({ guests: origins.map((origin) => ({ ...origin, now: origin.node })) }),
   'plan-proposed': (view, { plan }) => ({ plan, rejected: undefined, moves: movesUnder(view.moves, plan) }),
-  'plan-approved': (view, { plan, by, reason }, atMs) => ({
-    approvals: [...view.approvals.filter((old) => old.plan !== plan || old.by !== by), { plan, by, reason, atMs }],
+  'plan-approved': (view, { plan, by, lifted, reason }, atMs) => ({
+    approvals: [
+      ...view.approvals.filter((old) => old.plan !== plan || old.by !== by),
+      { plan, by, lifted, reason, atMs },
+    ],
   }),
   'plan-rejected': (_, { plan, by, reason }) => ({ rejected: { plan, by, reason } }),
   'gate-closed': (view, { stage, blockers }, atMs) => ({

@@ -19,6 +19,8 @@ export type DetectSettings = {
   readonly logLagMs: number
   /** Two polls this far apart prove that a reading lasts. */
   readonly pollsApartMs: number
+  /** A source may show only what is bad: after so long without a reading, an old one no longer stands. */
+  readonly pollGapMs: number
   /** Shared losses and plain critical readings must last this long. */
   readonly longLastingMs: number
   /** A BMC that starts again shows fans at rest and writes records of them. */
@@ -42,6 +44,7 @@ export const DEFAULT_DETECT_SETTINGS: DetectSettings = {
   lastingMs: 60 * SECOND,
   logLagMs: 60 * SECOND,
   pollsApartMs: 50 * SECOND,
+  pollGapMs: 15 * MINUTE,
   longLastingMs: 5 * MINUTE,
   resetGraceMs: 5 * MINUTE,
   sharedHalfLifeMs: 72 * HOUR,
@@ -90,6 +93,8 @@ export type SharedEvent = {
   parts: string[]
   /** 'yes': all readings above zero, so the fans turn and a threshold may be wrong. */
   spinning: 'yes' | 'no' | 'unknown'
+  /** The BMC could not read them: that speaks of the BMC, not of the parts. */
+  onlyUnreadable: boolean
   /** Share of the node's parts of that kind. */
   fraction: number
   is: 'waiting' | 'counted' | 'dismissed'

@@ -30,7 +30,7 @@ test('tells the view, what people may do, and who waits for what', async () => {
     status: { word: 'waits at a gate' },
     allowed: { pause: { is: 'yes' }, resume: { is: 'no', reason: 'it is not paused' }, lift: { is: 'yes' } },
   })
-  expect(body.waiting.map(({ who }: { who: string }) => who)).toEqual(['isolate', 'isolate'])
+  expect(body.waiting.map(({ at }: { at: string }) => at)).toEqual(['gate', 'gate'])
 })
 
 test('a control message under the same key counts once, whoever asks twice', async () => {

@@ -2,7 +2,7 @@
 import type { MaintenanceHead } from '#app/control-plane'
 import { ACTIONS, type Action, can } from '#domain/can'
 import type { JournalRow } from '#domain/event'
-import { durationText, sinceText, timeText } from '#domain/figures'
+import { countText, durationText, sinceText, timeText } from '#domain/figures'
 import { renderEvent } from '#domain/render'
 import { statusOf, waitingIn } from '#domain/status'
 import { type MaintenanceView, openWorkOrderOf, type StageView } from '#domain/view'
@@ -28,9 +28,11 @@ export function maintenancePage({ head, rows, ...frame }: MaintenancePageInput):
 <p>${view.finding.text} <span class="dim">Opened by ${view.requestedBy} at <span class="num">${timeText(view.openedAtMs)}</span>, maintenance <span class="mono">${id}</span>.</span></p>
 <ol class="stages" aria-label="Stages">${view.stages.map((stage) => stageItem(stage, view, frame.nowMs))}</ol>
 ${endPanel(view)}
+${waitingPanel(view, path, frame.nowMs)}
 <div class="columns">
-<div>${waitingPanel(view, path, frame.nowMs)}${movesCard(view)}${planCard(view)}</div>
-<div>${interlockPanel(view)}${actionsCard(view, path)}${figuresCard(view)}${peopleCard(view, path)}</div>
+<div class="a">${view.ended === undefined && interlockPanel(view)}${actionsCard(view, path)}</div>
+<div class="b">${movesCard(view)}${planCard(view)}</div>
+<div class="c">${figuresCard(view)}${peopleCard(view, path)}</div>
 </div>
 ${journalCard(view, rows, path)}
 </div>`
@@ -70,9 +72,8 @@ function waitingPanel(view: MaintenanceView, path: string, nowMs: number): Html 
   const waits = waitingIn(view)
   if (waits.length === 0) return undefined
   const { gate } = view
-  const others =
-    gate === undefined ? waits : waits.filter(({ sinceMs, who }) => who !== gate.stage || sinceMs !== gate.sinceMs)
-  const list = html`<ul>${others.map(({ who, forWhat, sinceMs }) => html`<li>${who} waits for ${forWhat} <span class="small num">(${durationText(Math.max(0, nowMs - sinceMs))})</span></li>`)}</ul>`
+  const others = waits.filter(({ at }) => at !== 'gate')
+  const list = html`<ul>${others.map(({ text, sinceMs }) => html`<li>${text} <span class="small num">(${durationText(Math.max(0, nowMs - sinceMs))})</span></li>`)}</ul>`
   const tone = gate !== undefined || view.paused !== undefined ? 'wait' : 'busy'
   return html`<section class="panel ${tone}" aria-label="Who waits for what"><h2>Who waits for what</h2>
 ${gate !== undefined && html`<p>Stage <b>${gate.stage}</b> waits at its gate since <span class="num">${timeText(gate.sinceMs)}</span>:</p>${blockerList(gate.blockers)}`}
@@ -100,24 +101,30 @@ const ACTION_WORDS: Readonly<Record<Action, string>> = {
 const hrefOf = (action: Action, path: string) =>
   action === 'answer-work-order' ? `${path}/work-order` : `${path}/act/${action}`
 
-/** A button that is off says why. */
-function actionsCard(view: MaintenanceView, path: string): Html {
-  const items = ACTIONS.map((action) => {
-    const allowed = can(view, action)
-    const tone = action === 'abort' ? 'danger' : action === 'approve' ? 'main' : ''
-    return allowed.is === 'yes'
-      ? html`<li><a class="button ${tone}" href="${hrefOf(action, path)}">${ACTION_WORDS[action]}</a></li>`
-      : html`<li><span class="button off">${ACTION_WORDS[action]}</span><span class="small dim">off: ${allowed.reason}</span></li>`
-  })
-  return html`<section class="card"><h2>What you may do</h2><ul class="actions">${items}</ul></section>`
+/** What may be done stands first; what is off says why. */
+function actionsCard(view: MaintenanceView, path: string): Html | undefined {
+  const all = ACTIONS.map((action) => ({ action, allowed: can(view, action) }))
+  const buttons = all.flatMap(({ action, allowed }) =>
+    allowed.is === 'yes'
+      ? [html`<a class="button ${TONES[action] ?? ''}" href="${hrefOf(action, path)}">${ACTION_WORDS[action]}</a>`]
+      : [],
+  )
+  const off = all.flatMap(({ action, allowed }) =>
+    allowed.is === 'no' ? [html`<li><b>${ACTION_WORDS[action]}</b>: ${allowed.reason}</li>`] : [],
+  )
+  if (view.ended !== undefined) return undefined
+  return html`<section class="card"><h2>What you may do</h2>${buttons.length > 0 && html`<p class="buttons">${buttons}</p>`}
+${off.length > 0 && html`<h3 class="small dim">Off now</h3><ul class="off small dim">${off}</ul>`}</section>`
 }
+
+const TONES: Readonly<Partial<Record<Action, string>>> = { abort: 'danger', approve: 'main' }
 
 function planCard({ plan, approvals, rejected }: MaintenanceView): Html | undefined {
   if (plan === undefined) return undefined
   const approved = approvals.filter((approval) => approval.plan === plan.id)
   return html`<section class="card"><h2>Plan <span class="mono">${plan.id}</span>, revision ${plan.revision}</h2>
-<p>${plan.moves.length} moves, forecast ${durationText(plan.makespanS * 1000)}; no plan whatever is faster than ${durationText(plan.lowerBoundS * 1000)}. Afterwards ${plan.spare.nodesThatMayFail} more nodes may fail.</p>
-${approved.map(({ by, reason, atMs }) => html`<p>Approved by <b>${by}</b> at <span class="num">${timeText(atMs)}</span>${reason !== '' && `: ${reason}`}</p>`)}
+<p>${countText(plan.moves.length, 'move')}, forecast ${durationText(plan.makespanS * 1000)}; no plan whatever is faster than ${durationText(plan.lowerBoundS * 1000)}. Afterwards ${countText(plan.spare.nodesThatMayFail, 'more node')} may fail.</p>
+${approved.map(({ by, lifted, reason, atMs }) => html`<p>Approved by <b>${by}</b> at <span class="num">${timeText(atMs)}</span>${lifted.length > 0 && html`, who lifted <span class="mono">${lifted.join(', ')}</span>`}${reason !== '' && `: ${reason}`}</p>`)}
 ${rejected?.plan === plan.id && html`<p>Rejected by <b>${rejected.by}</b>: ${rejected.reason}</p>`}
 ${plan.blockers.length > 0 && html`<h3>Blockers of the plan</h3>${blockerList(plan.blockers)}`}
 ${plan.stays.length > 0 && html`<h3>What stays</h3><ul>${plan.stays.map(({ guest, text }) => html`<li>guest ${guest}: ${text}</li>`)}</ul>`}

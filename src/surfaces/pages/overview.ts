@@ -39,7 +39,7 @@ function runningCard(head: MaintenanceHead): Html {
   return html`<article>
 <p class="titled"><a href="${linkOf(head)}"><b>${view.node}</b></a> <span class="dim">in ${cluster}</span> ${badge(word, tone)}</p>
 <p>${view.finding.text}</p>
-<ul class="small">${waits.map(({ who, forWhat }) => html`<li>${who} waits for ${forWhat}</li>`)}</ul>
+<ul class="small">${waits.map(({ text }) => html`<li>${text}</li>`)}</ul>
 </article>`
 }
 

@@ -33,15 +33,16 @@ p { margin: .3rem 0 .7rem } .dim { color: var(--dim) } small, .small { font-size
 .mono { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .9em } .num { font-variant-numeric: tabular-nums }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem; margin: 0 0 1rem; min-width: 0 }
 .card > :last-child { margin-bottom: 0 }
-.columns { display: grid; gap: 0 1rem } @media (min-width: 60rem) { .columns { grid-template-columns: minmax(0, 5fr) minmax(0, 3fr); align-items: start } }
+.columns { display: grid; gap: 0 1rem; grid-template-columns: minmax(0, 1fr) }
+@media (min-width: 60rem) { .columns { grid-template: "b a" auto "b c" 1fr / minmax(0, 5fr) minmax(0, 3fr) } .a { grid-area: a } .b { grid-area: b } .c { grid-area: c } }
 .badge { display: inline-block; border-radius: 1rem; padding: .1rem .65rem; font-size: .85rem; font-weight: 600; white-space: nowrap; background: var(--track); color: var(--ink) }
 .good { background: var(--good-tint); color: var(--good) } .wait { background: var(--wait-tint); color: var(--wait) }
 .bad { background: var(--bad-tint); color: var(--bad) } .busy { background: var(--busy-tint); color: var(--busy) }
 .titled { display: flex; flex-wrap: wrap; gap: .4rem .8rem; align-items: center }
 .stages { list-style: none; display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .4rem; padding: 0; margin: 1rem 0 }
 @media (min-width: 60rem) { .stages { grid-template-columns: repeat(8, minmax(0, 1fr)) } }
-.stages li { border-radius: .5rem; padding: .45rem .55rem; border: 1px solid var(--line); background: var(--card); min-width: 0; font-size: .85rem; color: var(--dim) }
-.stages b { display: block; font-size: .9rem; overflow-wrap: anywhere; color: inherit } .stages .good, .stages .busy, .stages .wait, .stages .bad { border-color: transparent }
+.stages li { border-radius: .5rem; padding: .45rem .5rem; border: 1px solid var(--line); background: var(--card); min-width: 0; font-size: .8rem; color: var(--dim) }
+.stages b { display: block; font-size: .78rem; overflow-wrap: anywhere; color: inherit } @media (min-width: 30rem) { .stages b { font-size: .9rem } } .stages .good, .stages .busy, .stages .wait, .stages .bad { border-color: transparent }
 .stages .good { background: var(--good-tint); color: var(--good) } .stages .busy { background: var(--busy-tint); color: var(--busy) }
 .stages .wait { background: var(--wait-tint); color: var(--wait) }
 .panel { border-radius: .6rem; padding: 1rem; margin: 0 0 1rem } .panel > :last-child { margin-bottom: 0 }
@@ -54,15 +55,16 @@ progress { width: 100%; height: .55rem; appearance: none; border: 0; border-radi
 progress::-webkit-progress-bar { background: var(--track) } progress::-webkit-progress-value { background: var(--busy) } progress::-moz-progress-bar { background: var(--busy) }
 dl.figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .7rem 1rem; margin: 0 }
 dl.figures dt { font-size: .8rem; color: var(--dim) } dl.figures dd { margin: 0; font-size: 1.15rem; font-weight: 650; overflow-wrap: anywhere } dl.figures dd small { display: block; font-weight: 400; color: var(--dim) }
+.buttons { display: flex; flex-wrap: wrap; gap: .6rem } .off { padding-left: 1.1rem; margin: .2rem 0 }
 .actions { display: grid; gap: .5rem; margin: 0; padding: 0; list-style: none }
 .actions li { display: flex; gap: .2rem .75rem; align-items: center; flex-wrap: wrap }
 .button, button { font: inherit; font-weight: 600; display: inline-block; min-height: 2.75rem; padding: .55rem 1.1rem; border-radius: .5rem; border: 1px solid var(--link); background: var(--card); color: var(--link); text-decoration: none; cursor: pointer }
 button.main, .button.main { background: var(--link); color: var(--card); border-color: var(--link) }
 button.danger, .button.danger { border-color: var(--bad); color: var(--bad) } button.main.danger { background: var(--bad); color: var(--card) }
-.button.off { border-color: var(--line); color: var(--dim); cursor: not-allowed; font-weight: 500 }
 .journal { list-style: none; margin: 0; padding: 0; font-size: .9rem } .journal li { display: grid; grid-template-columns: 5.2rem minmax(0, 1fr); gap: .5rem; padding: .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere } .journal li:last-child { border: 0 }
 .journal time { color: var(--dim) }
 label, legend { font-weight: 600; display: block; margin: .9rem 0 .25rem; padding: 0 } fieldset { border: 0; margin: 0; padding: 0; min-width: 0 }
+fieldset + fieldset { margin-top: 1.25rem }
 label.check { font-weight: 400; display: flex; gap: .75rem; align-items: flex-start; margin: 0; padding: .65rem 0; border-bottom: 1px solid var(--line) }
 input[type=text], textarea, input[type=file] { font: inherit; width: 100%; padding: .6rem .7rem; border: 1px solid var(--dim); border-radius: .5rem; background: var(--card); color: var(--ink); min-height: 2.75rem }
 textarea { min-height: 5.5rem } input[type=checkbox], input[type=radio] { width: 1.6rem; height: 1.6rem; flex: none; margin: 0; accent-color: var(--link) }
