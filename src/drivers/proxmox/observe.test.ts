@@ -237,3 +237,14 @@ test('a migration network of its own is told from corosync’s', async () => {
   replay.play({ 'GET /cluster/options': composed({ migration: 'secure,network=10.77.0.0/24' }) })
   expect((await hypervisor.observe()).migrationNetworkIsCorosyncLink).toBe(true)
 })
+
+test('a guest that moves during the look is read where it is now', async () => {
+  const { hypervisor } = await at({
+    'GET /nodes/pve1/qemu/101/config': recording('err-get-missing-vm'),
+    'GET /nodes/pve2/qemu/101/config': composed({ name: 'vm-local', onboot: 1 }),
+    'GET /cluster/resources?type=vm': composed([{ type: 'qemu', id: 'qemu/101', vmid: 101, node: 'pve2' }]),
+  })
+  const seen = await hypervisor.observe()
+  expect(seen.blind).toEqual([])
+  expect(seen.guests.find((guest) => guest.vmid === 101)?.onboot).toBe(true)
+})
