@@ -88,6 +88,7 @@ export type MaintenanceView = {
   readonly stages: readonly StageView[]
   readonly stage: Stage | undefined
   readonly plan: Plan | undefined
+  readonly plannedAtMs: number | undefined
   readonly approvals: readonly ApprovalView[]
   readonly rejected: { readonly plan: PlanId; readonly by: string; readonly reason: string } | undefined
   readonly moves: readonly MoveView[]
@@ -142,6 +143,7 @@ function opened(row: JournalRow, { node, finding, requestedBy }: EventOf<'mainte
     stages: STAGES.map((stage) => ({ stage, state: 'ahead', rounds: 0 })),
     stage: undefined,
     plan: undefined,
+    plannedAtMs: undefined,
     approvals: [],
     rejected: undefined,
     moves: [],
@@ -176,7 +178,12 @@ const FOLDS: { readonly [K in Event['kind']]: Fold<EventOf<K>> } = {
   }),
   'finding-confirmed': (_, { finding }) => ({ finding }),
   'origins-recorded': (_, { origins }) => ({ guests: origins.map((origin) => ({ ...origin, now: origin.node })) }),
-  'plan-proposed': (view, { plan }) => ({ plan, rejected: undefined, moves: movesUnder(view.moves, plan) }),
+  'plan-proposed': (view, { plan }, atMs) => ({
+    plan,
+    plannedAtMs: atMs,
+    rejected: undefined,
+    moves: movesUnder(view.moves, plan),
+  }),
   'plan-approved': (view, { plan, by, lifted, reason }, atMs) => ({
     approvals: [
       ...view.approvals.filter((old) => old.plan !== plan || old.by !== by),
