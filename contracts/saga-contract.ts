@@ -198,6 +198,8 @@ function keyPromises(it: () => SagaHarness): void {
     expect(await engine.start('ends', `${id}-2`, 1, { exclusive })).toMatchObject({ is: 'busy', by: id })
     await engine.release(id)
     expect(await engine.start('ends', `${id}-2`, 1, { exclusive })).toEqual({ is: 'started' })
+    await it().restart()
+    expect(await engine.status(id)).not.toMatchObject({ is: 'running' })
   })
 }
 
@@ -210,13 +212,26 @@ function crashPromises(it: () => SagaHarness): void {
     expect(sleptMs).toBeGreaterThanOrEqual(4_000)
   })
 
-  test('changed code is noticed, loudly', async () => {
+  test('other inputs of a fan-out are noticed too', async () => {
+    await it().engine.start('changing-inputs', 'inputs', null, NO_KEYS)
+    await it().noted('spread')
+    await it().restart('changed-code')
+    expect(await it().ended('inputs')).toMatchObject({ is: 'crashed', text: expect.stringContaining('other inputs') })
+    await it().engine.release('inputs')
+    await it().restart()
+  })
+
+  test('changed code is noticed, loudly; the code as it was goes on where it stood', async () => {
     await it().engine.start('changing', 'changing', null, { exclusive: ['cluster:changing'] })
     await it().noted('first ran')
     await it().restart('changed-code')
     expect(await it().ended('changing')).toMatchObject({ is: 'crashed', text: expect.stringContaining('another') })
     const second = await it().engine.start('ends', 'changing-2', 1, { exclusive: ['cluster:changing'] })
     expect(second).toMatchObject({ is: 'busy', by: 'changing' })
+    await it().restart()
+    await it().engine.send('changing', 'go', null, 'go')
+    expect(await resultOf(it(), 'changing')).toBe('unharmed')
+    expect((await it().ledger.lines()).filter((line) => line === 'first ran')).toHaveLength(1)
   })
 
   test('a rich saga that is killed at any moment ends as one that never was', { timeout: 180_000 }, async () => {

@@ -21,6 +21,29 @@ const engine = await createDbosEngine({
   onLog: (text) => console.error(text),
 })
 console.log(`ready after ${Math.round(performance.now() - beganMs)} ms, recovered ${engine.recovered}`)
-await playRich({ id: task.id, engine, noted: notedIn(ledger) })
-await eventually(async () => ((await engine.status(task.id))?.is === 'running' ? undefined : true))
+/** People try again while the database is away. */
+const patiently = (call: () => Promise<unknown>) =>
+  eventually(() =>
+    call().then(
+      () => true,
+      () => undefined,
+    ),
+  )
+await playRich({
+  id: task.id,
+  engine: {
+    start: async (...args) => {
+      await patiently(() => engine.start(...args))
+      return { is: 'started' }
+    },
+    send: async (...args) => {
+      await patiently(() => engine.send(...args))
+    },
+  },
+  noted: notedIn(ledger),
+})
+await eventually(async () => {
+  const status = await engine.status(task.id).catch(() => undefined)
+  return status && status.is !== 'running' ? true : undefined
+})
 await engine.shutdown()

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { expect, test } from 'vitest'
 import type { Json } from '#domain/json'
 import { createDbosEngine } from '#drivers/dbos/engine'
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from '#drivers/postgres/embedded'
@@ -17,12 +18,15 @@ import { eventually, FastClock, fileLedger, notedIn } from './saga-dbos-world.ts
 import { contractDefinitions } from './saga-definitions.ts'
 
 /** How many lines the ledger has when the worker is killed, a trial each. */
-const TRIALS: readonly { readonly how: 'restart' | 'takeover'; readonly killedAtLines: readonly number[] }[] = [
+const TRIALS: readonly { readonly how: How; readonly killedAtLines: readonly number[] }[] = [
   { how: 'restart', killedAtLines: [0, 3, 9] },
   { how: 'takeover', killedAtLines: [2, 7, 16] },
   { how: 'restart', killedAtLines: [1, 13, 20] },
   { how: 'takeover', killedAtLines: [5, 11, 18, 21] },
+  { how: 'freeze', killedAtLines: [4, 12] },
 ]
+/** freeze: the worker stands still, the database cuts its sessions as a dead network's, and later it wakes. */
+type How = 'restart' | 'takeover' | 'freeze'
 const WORKER = fileURLToPath(new URL('./saga-dbos-worker.ts', import.meta.url))
 
 async function makeHarness(): Promise<SagaHarness> {
@@ -101,22 +105,41 @@ async function crashTrials(url: string, stateDir: string): Promise<readonly Cras
   return trials
 }
 
-async function killAndKill(task: WorkerTask, how: 'restart' | 'takeover', killedAtLines: readonly number[]) {
+async function killAndKill(task: WorkerTask, how: How, killedAtLines: readonly number[]) {
   const ledger = fileLedger(task.ledger)
-  let standby = how === 'takeover' ? await workerOf(task) : undefined
+  const isTakenOver = how !== 'restart'
+  const woken: Promise<void>[] = []
+  let standby = isTakenOver ? await workerOf(task) : undefined
   for (const count of killedAtLines) {
     // With a takeover the one that stands by lives already when the other dies.
     const next = await workerOf(task)
     const victim = standby ?? next
-    standby = how === 'takeover' ? next : undefined
+    standby = isTakenOver ? next : undefined
     await eventually(async () => ((await ledger.lines()).length >= count ? true : undefined))
-    victim.process.kill('SIGKILL')
-    const killedMs = performance.now()
-    await victim.ended
-    if (standby) await eventually(async () => ((await ledger.lines()).length > count ? true : undefined))
-    if (standby) onLog(`kill to next effect ${Math.round(performance.now() - killedMs)} ms`)
+    if (how === 'freeze') await freeze(victim.process.pid ?? 0, task.url)
+    victim.process.kill(how === 'freeze' ? 'SIGCONT' : 'SIGKILL')
+    if (how === 'freeze') woken.push(victim.ended)
+    else await victim.ended
   }
   await (standby ?? (await workerOf(task))).ended
+  await Promise.all(woken)
+}
+
+/** Stops the process, cuts its sessions, and waits until nothing is its own any more. */
+async function freeze(pid: number, url: string): Promise<void> {
+  process.kill(pid, 'SIGSTOP')
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const sessions = `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '% ${pid}-%'`
+  await client.query(sessions)
+  await eventually(async () => {
+    const { rowCount } = await client.query(
+      `select from dbos.workflow_status where status = 'PENDING' and executor_id like '${pid}-%'`,
+    )
+    return rowCount === 0 ? true : undefined
+  })
+  await client.end()
+  onLog(`worker ${pid} was frozen, owns nothing any more, and wakes`)
 }
 
 type Worker = { readonly process: ChildProcess; readonly ended: Promise<void> }
@@ -147,3 +170,31 @@ async function resultOf(url: string, id: string): Promise<Json> {
 }
 
 sagaContract('on DBOS', makeHarness)
+
+test('a database that goes away in the middle and comes back costs nothing', { timeout: 60_000 }, async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'coulisse-engine-'))
+  const postgres = await startEmbeddedPostgres({ stateDir, log: onLog })
+  await prepare(postgres.url)
+  const clock = new FastClock(Date.now())
+  const ledger = fileLedger(join(stateDir, 'ledger'))
+  const definitions = contractDefinitions({ ledger, clock })
+  const engine = await createDbosEngine({ databaseUrl: postgres.url, clock, definitions, onLog })
+  await engine.start('spread', 'spread', { count: 6, limit: 2 }, { exclusive: [] })
+  await notedIn(ledger)('out 1')
+  await postgres.stop()
+  await startEmbeddedPostgres({ stateDir, log: onLog })
+  const status = await eventually(async () => notRunning(await engine.status('spread').catch(() => undefined)))
+  expect(status).toMatchObject({ is: 'ended', result: [0, 1, 4, { is: 'error' }, 16, 25].map(asResult) })
+  await engine.shutdown()
+  await removeEmbeddedPostgres(stateDir)
+  rmSync(stateDir, { recursive: true, force: true })
+})
+
+const asResult = (one: number | object) => (typeof one === 'number' ? { is: 'ok', value: one } : one)
+
+test('a database that is not there is an error that asks for another try later', async () => {
+  const databaseUrl = 'postgresql://coulisse@localhost/coulisse?host=/nonexistent'
+  const clock = new FastClock(Date.now())
+  const engine = createDbosEngine({ databaseUrl, clock, definitions: {}, onLog })
+  await expect(engine).rejects.toMatchObject({ name: 'DriverError', retry: 'later' })
+})

@@ -32,6 +32,12 @@ export function contractDefinitions(world: {
       await saga.receive('go', Number.MAX_SAFE_INTEGER)
       return 'unharmed'
     },
+    'changing-inputs': async (saga: Saga) => {
+      await saga.fanOut('ends', code.isChanged ? [1, 2] : [1, 2, 3], 2)
+      await saga.step('spread', async () => ledger.note('spread'))
+      await saga.receive('go', Number.MAX_SAFE_INTEGER)
+      return 'unharmed'
+    },
     ends: async (_saga: Saga, result: Json) => result,
     sleeper: async (saga: Saga, forMs: number) => {
       const beganMs = await saga.nowMs()

@@ -16,6 +16,8 @@ export type WatchState = {
   readonly cursors: Readonly<Record<string, string>>
   /** The present finding of each part. */
   readonly findings: Readonly<Record<string, Finding>>
+  /** Findings that were dealt with, by part and time: a crash between finding and dealing loses none. */
+  readonly handled: Readonly<Record<string, number>>
 }
 
 export type WatchStore = { load(): Promise<WatchState | undefined>; save(state: WatchState): Promise<void> }
@@ -26,12 +28,12 @@ export type Watch = {
   readonly clock: Clock
   readonly store: WatchStore
   readonly everyMs: number
-  /** Called for every new finding, after it is stored. */
-  readonly onFinding: (finding: Finding) => Promise<void>
+  /** Called for every new finding after it is stored, again each round until it says true. May be called twice. */
+  readonly onFinding: (finding: Finding) => Promise<boolean>
   readonly log: (text: string) => void
 }
 
-export const newWatchState = (): WatchState => ({ detector: newDetector(), cursors: {}, findings: {} })
+export const newWatchState = (): WatchState => ({ detector: newDetector(), cursors: {}, findings: {}, handled: {} })
 
 /** One round over all BMCs. A restart in the middle of it reads the same records again, which the detector knows. */
 export async function watchOnce(watch: Watch, before: WatchState): Promise<WatchState> {
@@ -51,9 +53,18 @@ export async function watchOnce(watch: Watch, before: WatchState): Promise<Watch
   const { state, findings } = observeSignals(before.detector, signals, nowMs)
   const present: Record<string, Finding> = { ...before.findings }
   for (const finding of findings) present[`${finding.node}/${finding.part}`] = finding
-  const after: WatchState = { detector: state, cursors, findings: present }
+  const after: WatchState = { detector: state, cursors, findings: present, handled: before.handled }
   await watch.store.save(after)
-  for (const finding of findings) await watch.onFinding(finding)
+  return dealWithFindings(watch, after)
+}
+
+/** What was refused (another maintenance runs) is asked again each round, and begins when its turn has come. */
+async function dealWithFindings(watch: Watch, state: WatchState): Promise<WatchState> {
+  const handled = { ...state.handled }
+  const open = Object.entries(state.findings).filter(([part, finding]) => handled[part] !== finding.atMs)
+  for (const [part, finding] of open) if (await watch.onFinding(finding)) handled[part] = finding.atMs
+  const after = { ...state, handled }
+  if (Object.keys(handled).some((part) => handled[part] !== state.handled[part])) await watch.store.save(after)
   return after
 }
 

@@ -68,6 +68,7 @@ export type SagaFunction<I extends Json = never, O extends Json = Json> = (saga:
 export type SagaStatus =
   | { readonly is: 'running' }
   | { readonly is: 'ended'; readonly result: Json }
+  /** A bug, never the outside. The next process runs it again over its records (perhaps with better code), unless it was released. */
   | { readonly is: 'crashed'; readonly text: string }
 
 export type StartAnswer =
@@ -87,7 +88,7 @@ export type SagaEngine = {
     input: Json,
     options: { readonly exclusive: readonly string[] },
   ): Promise<StartAnswer>
-  /** Gives back the keys of a saga that stopped without having finished its work. Refused while it runs. */
+  /** A person takes over from a saga that is stuck or crashed: its keys are given back, it never runs again. Refused while it runs. */
   release(id: string): Promise<void>
   /** Kept in order; the same `key` again changes nothing. Refused (DriverError, never) when there is no such root saga. */
   send(id: string, topic: string, message: Json, key: string): Promise<void>

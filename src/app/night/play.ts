@@ -256,9 +256,10 @@ class Night {
         },
       },
       onFinding: async (finding: Finding) => {
-        if (!asksForMaintenance(finding)) return
+        if (!asksForMaintenance(finding)) return true
         stop.abort()
         this.#start(finding)
+        return true
       },
       log: () => {},
     }

@@ -20,7 +20,7 @@ import { refused, SagaStore } from './saga-store.ts'
 import { WorkerLock } from './worker-lock.ts'
 
 export type DbosEngine = SagaEngine & {
-  /** How many unfinished root sagas an earlier process had left, at our start. */
+  /** How many unfinished root sagas an earlier process had left to us, at our start. */
   readonly recovered: number
   /** Ends our part; unfinished sagas wait for the next process. Acts under way are not waited for. */
   shutdown(): Promise<void>
@@ -36,6 +36,7 @@ const HAND_OVER_LIMIT_MS = 3_000
 const BUSY_RETRY_LIMIT = 5
 const POOL_SIZE = 10
 const CONNECT_LIMIT_MS = 10_000
+const IDLE_TRANSACTION_LIMIT_MS = 60_000
 const DB_RETRY_FIRST_S = 0.2
 const DB_RETRY_CEILING_S = 2
 
@@ -63,47 +64,45 @@ export async function createDbosEngine(options: {
 }): Promise<DbosEngine> {
   if (current) throw refused('start', 'this process has an engine already')
   const { databaseUrl, clock, definitions, onLog } = options
-  const executorId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
-  const pool = new pg.Pool({
-    connectionString: databaseUrl,
-    max: POOL_SIZE,
-    connectionTimeoutMillis: CONNECT_LIMIT_MS,
-    application_name: 'coulisse engine',
-  })
-  pool.on('error', (error) => onLog(`an idle database connection was lost: ${error.message}`))
+  // The host comes last: PostgreSQL cuts an application's name after 63 bytes.
+  const executorId = `${process.pid}-${randomUUID().slice(0, 8)}@${hostname()}`
+  const pool = openPool({ databaseUrl, name: `coulisse saga ${executorId}`, onLog })
+  const dbosPool = openPool({ databaseUrl, name: `coulisse dbos ${executorId}`, onLog })
   const store = new SagaStore(pool)
   const lock = new WorkerLock({ url: databaseUrl, id: executorId, log: onLog })
   const startChild = async (id: string) => {
     await DBOS.startWorkflow(sagaWorkflow, { workflowID: id })(id)
   }
-  const runner = new SagaRunner({ store, lock, clock, definitions, executorId, startChild, log: onLog })
+  const runner = new SagaRunner({ store, lock, clock, definitions, startChild, log: onLog })
   try {
     await lock.take()
     current = runner
-    await launch({ databaseUrl, executorId, onLog })
+    await launch({ dbosPool, executorId, onLog })
     const sweeper = new Sweeper({ store, lock, executorId, log: onLog })
-    const recovered = await sweeper.begin()
-    return engineOf({ pool, store, lock, runner, sweeper, definitions, recovered })
+    await sweeper.begin()
+    const recovered = await store.leftTo(executorId)
+    return engineOf({ pools: [pool, dbosPool], store, lock, runner, sweeper, definitions, recovered })
   } catch (cause) {
     current = undefined
     runner.stop()
-    await Promise.allSettled([DBOS.shutdown(), lock.close(), pool.end()])
-    if (cause instanceof DriverError) throw cause
-    throw new DriverError('saga engine', 'start on the database', { retry: 'later', cause, text: textOf(cause) })
+    await Promise.allSettled([DBOS.shutdown(), lock.close()])
+    await Promise.allSettled([pool.end(), dbosPool.end()])
+    return outside('start on the database', () => Promise.reject(cause))
   }
 }
 
 async function launch(options: {
-  readonly databaseUrl: string
+  readonly dbosPool: pg.Pool
   readonly executorId: string
   readonly onLog: (text: string) => void
 }): Promise<void> {
   const quiet = () => {}
-  const say = (entry: unknown) => options.onLog(`DBOS: ${textOf(entry)}`)
+  // While we shut down it complains of sagas that will be taken up again.
+  const say = (entry: unknown) => current && options.onLog(`DBOS: ${textOf(entry)}`)
   DBOS.setConfig({
     name: 'coulisse',
-    systemDatabaseUrl: options.databaseUrl,
-    systemDatabasePoolSize: POOL_SIZE,
+    // A pool of ours: DBOS's own asks for two things at once on a new connection, about which pg complains on stderr.
+    systemDatabasePool: options.dbosPool,
     // We wait on our own tables; DBOS's notifications would hold a connection for nothing.
     useListenNotify: false,
     applicationVersion: APPLICATION_VERSION,
@@ -116,8 +115,28 @@ async function launch(options: {
   await DBOS.launch()
 }
 
+function openPool(options: {
+  readonly databaseUrl: string
+  readonly name: string
+  readonly onLog: (text: string) => void
+}): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.databaseUrl,
+    max: POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+    // A transaction that stands open holds the rows of its saga; the server ends it.
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_LIMIT_MS,
+    keepAlive: true,
+    application_name: options.name,
+  })
+  // A connection in use that breaks tells its query; without a listener of its own it would end the process as well.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  pool.on('error', (error) => options.onLog(`an idle database connection was lost: ${error.message}`))
+  return pool
+}
+
 function engineOf(parts: {
-  readonly pool: pg.Pool
+  readonly pools: readonly pg.Pool[]
   readonly store: SagaStore
   readonly lock: WorkerLock
   readonly runner: SagaRunner
@@ -125,31 +144,44 @@ function engineOf(parts: {
   readonly definitions: Readonly<Record<string, SagaFunction>>
   readonly recovered: number
 }): DbosEngine {
-  const { pool, store, lock, runner, sweeper, definitions, recovered } = parts
+  const { pools, store, lock, runner, sweeper, definitions, recovered } = parts
   return {
     recovered,
     start: async (definition, id, input, { exclusive }) => {
       if (id === '' || id.includes('/')) throw refused(`start ${id}`, 'an id is not empty and has no "/"')
       if (!definitions[definition]) throw refused(`start ${id}`, `there is no definition "${definition}"`)
-      const answer = await makeWithKeys(store, { id, definition, input, exclusive })
-      if (answer.is === 'started') await DBOS.startWorkflow(sagaWorkflow, { workflowID: id })(id)
-      return answer
+      return outside(`start ${id}`, async () => {
+        const answer = await makeWithKeys(store, { id, definition, input, exclusive })
+        if (answer.is === 'started') await DBOS.startWorkflow(sagaWorkflow, { workflowID: id })(id)
+        return answer
+      })
     },
-    release: (id) => store.release(id),
-    send: async (rootId, topic, message, key) => {
-      await store.send({ rootId, topic, message, key })
-      runner.wake(rootId)
-    },
-    status: (id) => store.status(id),
-    list: () => store.list(),
+    release: (id) => outside(`release ${id}`, () => store.release(id)),
+    send: (rootId, topic, message, key) =>
+      outside(`send ${topic} to ${rootId}`, async () => {
+        await store.send({ rootId, topic, message, key })
+        runner.wake(rootId)
+      }),
+    status: (id) => outside(`look at ${id}`, () => store.status(id)),
+    list: () => outside('list the sagas', () => store.list()),
     shutdown: async () => {
       current = undefined
       runner.stop()
       await sweeper.stop()
       await DBOS.shutdown()
       await lock.close()
-      await pool.end()
+      await Promise.all(pools.map((pool) => pool.end()))
     },
+  }
+}
+
+/** Whatever is not a refusal of ours is the database, and that comes back. */
+async function outside<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (cause instanceof DriverError) throw cause
+    throw new DriverError('saga engine', doing, { retry: 'later', cause, text: textOf(cause) })
   }
 }
 
@@ -186,10 +218,9 @@ class Sweeper {
     this.#parts = parts
   }
 
-  async begin(): Promise<number> {
-    const count = await this.#sweep(0)
+  async begin(): Promise<void> {
+    await this.#sweep(0)
     this.#again()
-    return count
   }
 
   async stop(): Promise<void> {
@@ -209,22 +240,21 @@ class Sweeper {
     this.#timer.unref()
   }
 
-  async #sweep(olderThanMs: number): Promise<number> {
+  async #sweep(olderThanMs: number): Promise<void> {
     const { store, lock, executorId, log } = this.#parts
-    const taken = new Set<string>()
+    await lock.beat()
     for (const otherId of await store.otherExecutors(executorId)) {
       await lock.whenDead(otherId, async () => {
         const handles = await DBOSExecutor.globalInstance?.recoverPendingWorkflows([otherId])
         const roots = (handles ?? []).map((handle) => handle.workflowID).filter((id) => !id.includes('/'))
-        for (const id of roots) taken.add(id)
+        // Already now, so that nobody who asks after our start is told of a crash that is being tried again.
+        for (const id of roots) await store.reopen(id)
         log(`worker ${otherId} is dead: took up ${roots.join(', ') || 'no root saga'}`)
       })
     }
     for (const id of await store.notHandedOver(olderThanMs)) {
-      taken.add(id)
       log(`${id} was made and never begun: beginning it`)
       await DBOS.startWorkflow(sagaWorkflow, { workflowID: id })(id)
     }
-    return taken.size
   }
 }

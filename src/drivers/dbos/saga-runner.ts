@@ -1,7 +1,8 @@
 /** Runs one saga as a DBOS workflow, and drops a run that may not or cannot go on without losing the saga. */
 import { createHash } from 'node:crypto'
 import { DBOS, DBOSStepNondeterminismError, DBOSWorkflowConflictError, Error as DbosErrors } from '@dbos-inc/dbos-sdk'
-import { DBOSExecutor } from '@dbos-inc/dbos-sdk/internal/dbos-executor'
+import { currentOwnerXid } from '@dbos-inc/dbos-sdk/internal/context'
+import { INTERNAL_QUEUE_NAME } from '@dbos-inc/dbos-sdk/internal/utils'
 import { canonicalJson, type Json } from '#domain/json'
 import type { Clock } from '#ports/clock'
 import type { FanOutResult, SagaFunction, SagaStatus } from '#ports/saga'
@@ -31,16 +32,19 @@ type Parts = {
   readonly lock: WorkerLock
   readonly clock: Clock
   readonly definitions: Readonly<Record<string, SagaFunction>>
-  readonly executorId: string
   readonly startChild: (id: string) => Promise<void>
   readonly log: (text: string) => void
 }
 
 type Ended = Exclude<SagaStatus, { is: 'running' }>
 
+type Owned = { readonly id: string; readonly ownerToken: string }
+
 /** One run of one saga in this process. */
 type Run = {
   readonly row: SagaRow
+  /** DBOS gives every run one and checks it in the transaction of every record. */
+  readonly ownerToken: string
   /** The lock's losses when the run was last known to own its saga. */
   lossCount: number
   readonly end: (status: Ended) => void
@@ -70,23 +74,37 @@ export class SagaRunner {
   /** The body of the workflow. Rejects only when this run let go of its saga; DBOS then waits for the run that has it. */
   run(id: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const drop = (error: unknown) => this.#drop(id, error, reject)
-      this.#runToEnd(id, drop).then(resolve, drop)
+      const ownerToken = currentOwnerXid(id) ?? ''
+      const drop = (error: unknown) => this.#drop({ id, ownerToken }, error, reject)
+      this.#runToEnd({ id, ownerToken }, drop).then(resolve, drop)
     })
   }
 
-  async #runToEnd(id: string, drop: (error: unknown) => void): Promise<void> {
+  async #runToEnd(owned: Owned, drop: (error: unknown) => void): Promise<void> {
     const { store, lock } = this.#parts
+    const { id, ownerToken } = owned
     const lossCount = lock.lossCount
     const row = await this.#patiently(id, () => store.saga(id))
-    if (!row.isRunning) return
+    if (row.status === 'ended' || row.isReleased) return
+    if (row.status === 'crashed' && (row.turn || !(await this.#patiently(id, () => store.reopen(id))))) return
     await this.#turn(row)
     const status = await new Promise<Ended>((resolve, reject) => {
-      const run: Run = { row, lossCount, end: resolve, drop }
-      this.#play(run).then(resolve, reject)
+      let isOver = false
+      const end = (ending: Ended) => {
+        isOver = true
+        resolve(ending)
+      }
+      // What still moves in a run that has ended concerns nobody.
+      const run: Run = { row, ownerToken, lossCount, end, drop: (error) => (isOver ? undefined : drop(error)) }
+      this.#play(run).then(end, reject)
     })
     await this.#patiently(id, () => store.end(id, status))
     this.wake(row.turn?.parentId ?? id)
+    // DBOS keeps a crashed root as unfinished, and so the next process, perhaps with better code, runs it again over its records.
+    if (status.is === 'crashed' && !row.turn) {
+      this.#parts.log(`${id} crashed: ${status.text}`)
+      await never()
+    }
   }
 
   async #play(run: Run): Promise<Ended> {
@@ -144,12 +162,12 @@ export class SagaRunner {
 
   /** A worker that was cut off from the database begins nothing, and afterwards asks first whether the saga is still its own. */
   async #mayAct(run: Run): Promise<boolean> {
-    const { lock, store, executorId } = this.#parts
+    const { lock, store } = this.#parts
     await lock.held()
     if (this.#isStopped) return false
     if (run.lossCount === lock.lossCount) return true
     const { lossCount } = lock
-    if (!(await store.isRunBy(run.row.id, executorId))) {
+    if (!(await store.isOwnedBy(run.row.id, run.ownerToken))) {
       run.drop(new DBOSWorkflowConflictError(run.row.id))
       return false
     }
@@ -255,7 +273,8 @@ export class SagaRunner {
   }
 
   /** Lets go of the saga in this run; whoever is alive, perhaps we ourselves, takes it up again over its records. */
-  #drop(id: string, error: unknown, reject: (error: Error) => void): void {
+  #drop(owned: Owned, error: unknown, reject: (error: Error) => void): void {
+    const { id, ownerToken } = owned
     if (this.#isStopped) return
     if (error instanceof DBOSWorkflowConflictError) {
       this.#parts.log(`${id}: another worker has taken this saga; this run of it ends`)
@@ -264,9 +283,9 @@ export class SagaRunner {
     }
     this.#parts.log(`${id} cannot go on and will be taken up again: ${textOf(error)}`)
     const giveBack = () =>
-      this.#patiently(id, async () => DBOSExecutor.globalInstance?.systemDatabase.resumeWorkflows([id])).then(
+      this.#patiently(id, () => this.#parts.store.giveBack(id, ownerToken, INTERNAL_QUEUE_NAME)).then(
         () => reject(new DBOSWorkflowConflictError(id)),
-        (reason) => this.#drop(id, reason, reject),
+        (reason) => this.#drop(owned, reason, reject),
       )
     setTimeout(giveBack, TAKE_UP_WAIT_MS)
   }

@@ -11,7 +11,8 @@ export type SagaRow = {
   readonly definition: string
   readonly input: Json
   readonly cursors: Cursors
-  readonly isRunning: boolean
+  readonly status: 'running' | 'ended' | 'crashed'
+  readonly isReleased: boolean
   /** Only of a child: it begins when `place - limit` of its siblings have ended. */
   readonly turn:
     | { readonly parentId: string; readonly fanOut: number; readonly place: number; readonly limit: number }
@@ -89,7 +90,7 @@ export class SagaStore {
 
   async saga(id: string): Promise<SagaRow> {
     const { rows } = await this.#pool.query(
-      `select id, root_id as "rootId", definition, input, cursors, status = 'running' as "isRunning",
+      `select id, root_id as "rootId", definition, input, cursors, status, released_at is not null as "isReleased",
               parent_id as "parentId", fan_out as "fanOut", place, fan_out_limit as limit
        from coulisse.saga where id = $1`,
       [id],
@@ -146,11 +147,26 @@ export class SagaStore {
 
   async release(id: string): Promise<void> {
     await this.#inTransaction(async (client) => {
-      const { rows } = await client.query('select status from coulisse.saga where id = $1', [id])
-      if (rows[0]?.status === 'running')
+      const { rows } = await client.query(
+        'select status from coulisse.saga where id = $1 and root_id = $1 for no key update',
+        [id],
+      )
+      if (!rows[0]) throw refused(`release ${id}`, 'there is no such saga')
+      if (rows[0].status === 'running')
         throw refused(`release ${id}`, 'it still runs; abort it, its keys come back at its end')
+      await client.query('update coulisse.saga set released_at = clock_timestamp() where id = $1', [id])
       await client.query('delete from coulisse.saga_key where saga_id = $1', [id])
     })
+  }
+
+  /** A crashed saga runs again, unless a person has taken over meanwhile; then false. */
+  async reopen(id: string): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      `update coulisse.saga set status = 'running', text = null, ended_at = null
+       where id = $1 and status = 'crashed' and released_at is null`,
+      [id],
+    )
+    return rowCount === 1
   }
 
   async send(letter: {
@@ -207,13 +223,38 @@ export class SagaStore {
     return rows.map(({ id }) => id)
   }
 
-  /** Whether DBOS still holds this executor for the one that runs the saga. */
-  async isRunBy(id: string, executorId: string): Promise<boolean> {
+  /** Whether the saga still belongs to the run with this token. */
+  async isOwnedBy(id: string, ownerToken: string): Promise<boolean> {
     const { rows } = await this.#pool.query(
-      `select from dbos.workflow_status where workflow_uuid = $1 and executor_id = $2 and status = 'PENDING'`,
-      [id, executorId],
+      `select from dbos.workflow_status where workflow_uuid = $1 and owner_xid = $2 and status = 'PENDING'`,
+      [id, ownerToken],
     )
     return rows.length > 0
+  }
+
+  /**
+   * Lets any worker take the saga up, if it still belongs to the run with this token; another's is left alone.
+   * What DBOS 5.3 does for all sagas of a dead executor (reenqueueWorkflowsForRecovery), for one.
+   */
+  async giveBack(id: string, ownerToken: string, queue: string): Promise<void> {
+    await this.#pool.query(
+      `update dbos.workflow_status
+       set status = 'ENQUEUED', owner_xid = null, started_at_epoch_ms = null, queue_name = coalesce(queue_name, $3),
+           updated_at = (extract(epoch from now()) * 1000)::bigint
+       where workflow_uuid = $1 and owner_xid = $2 and status = 'PENDING'`,
+      [id, ownerToken, queue],
+    )
+  }
+
+  /** Unfinished root sagas that no other executor runs. */
+  async leftTo(executorId: string): Promise<number> {
+    const { rows } = await this.#pool.query<{ count: number }>(
+      `select count(*)::int as count from coulisse.saga where root_id = id and status <> 'ended' and released_at is null
+       and not exists (select from dbos.workflow_status
+                       where workflow_uuid = id and status = 'PENDING' and executor_id <> $1)`,
+      [executorId],
+    )
+    return rows[0]?.count ?? 0
   }
 
   /** Executors that have unfinished sagas, without `ownId`. */

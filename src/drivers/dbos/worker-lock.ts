@@ -6,6 +6,7 @@ import pg from 'pg'
 
 const RETRY_MS = 500
 const CONNECT_LIMIT_MS = 5_000
+const ANSWER_LIMIT_MS = 5_000
 /** A machine that vanished without a word is noticed by the server after about this long (keepalives, set per session). */
 const SILENT_PEER_LIMIT_S = 15
 
@@ -30,8 +31,9 @@ export class WorkerLock {
     const client = new pg.Client({
       connectionString: this.#url,
       connectionTimeoutMillis: CONNECT_LIMIT_MS,
+      query_timeout: ANSWER_LIMIT_MS,
       keepAlive: true,
-      application_name: `coulisse worker ${this.#id}`,
+      application_name: `coulisse lock ${this.#id}`,
     })
     client.on('error', () => {})
     try {
@@ -43,13 +45,23 @@ export class WorkerLock {
       await client.end().catch(() => {})
       throw error
     }
-    client.on('end', () => this.#lost())
     this.#client = client
+    client.on('end', () => this.#lost(client))
   }
 
   /** Resolves while the lock is held; a worker that lost it begins nothing until it has it again. */
   held(): Promise<void> {
     return this.#held
+  }
+
+  /** Asks whether the connection still lives: a network that went silent tells nobody. */
+  async beat(): Promise<void> {
+    const client = this.#client
+    if (!client) return
+    await client.query('select 1').catch(() => {
+      client.end().catch(() => {})
+      this.#lost(client)
+    })
   }
 
   /** Runs `takeOver` when the other worker is dead; false when it lives. Its lock is held meanwhile, so that one taker is enough. */
@@ -60,7 +72,7 @@ export class WorkerLock {
       await takeOver()
       return true
     } finally {
-      await client.query('select pg_advisory_unlock($1, hashtext($2))', [LOCK_CLASS, otherId])
+      await client.query('select pg_advisory_unlock(hashtextextended($1, $2))', [otherId, LOCK_SEED])
     }
   }
 
@@ -69,8 +81,8 @@ export class WorkerLock {
     await this.#client?.end().catch(() => {})
   }
 
-  #lost(): void {
-    if (this.#isClosed) return
+  #lost(client: pg.Client): void {
+    if (this.#isClosed || this.#client !== client) return
     this.lossCount++
     this.#client = undefined
     this.#log('the database connection that shows we are alive is lost: no step begins until it is back')
@@ -91,9 +103,10 @@ export class WorkerLock {
   }
 }
 
-const LOCK_CLASS = 0x73616761
+/** Keeps our locks apart from what else may be locked in this database. */
+const LOCK_SEED = 0x73616761
 
 async function tryLock(client: pg.Client, id: string): Promise<boolean> {
-  const { rows } = await client.query('select pg_try_advisory_lock($1, hashtext($2)) as taken', [LOCK_CLASS, id])
+  const { rows } = await client.query('select pg_try_advisory_lock(hashtextextended($1, $2)) as taken', [id, LOCK_SEED])
   return rows[0].taken
 }

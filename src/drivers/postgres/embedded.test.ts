@@ -7,21 +7,21 @@ import { afterEach, expect, test } from 'vitest'
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts'
 import { canEnter, findHome, serverAccounts } from './embedded-home.ts'
 
-const states: string[] = []
+const states: { readonly base: string; readonly stateDir: string }[] = []
 const log = () => {}
 
 function newState(...below: string[]): string {
   const base = mkdtempSync(join(tmpdir(), 'coulisse-engine-'))
   const stateDir = join(base, ...below)
   mkdirSync(stateDir, { recursive: true })
-  states.push(stateDir)
+  states.push({ base, stateDir })
   return stateDir
 }
 
 afterEach(async () => {
-  for (const stateDir of states.splice(0)) {
+  for (const { base, stateDir } of states.splice(0)) {
     await removeEmbeddedPostgres(stateDir)
-    rmSync(stateDir, { recursive: true, force: true })
+    rmSync(base, { recursive: true, force: true })
   }
 })
 

@@ -101,7 +101,7 @@ function confOf(home: EmbeddedHome): string {
     listen_addresses: '',
     unix_socket_directories: home.socketDir,
     unix_socket_permissions: '0700',
-    max_connections: '60',
+    max_connections: '100',
     shared_buffers: '64MB',
     log_min_messages: 'warning',
     timezone: 'UTC',

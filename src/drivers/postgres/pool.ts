@@ -17,6 +17,8 @@ export function openPool(options: { readonly url: string; readonly log: (text: s
     application_name: 'coulisse',
     allowExitOnIdle: true,
   })
+  // A connection in use that breaks tells its query; without a listener of its own it would end the process as well.
+  pool.on('connect', (client) => client.on('error', () => {}))
   pool.on('error', (error) => options.log(`PostgreSQL: an idle connection was lost: ${error.message}`))
   return pool
 }

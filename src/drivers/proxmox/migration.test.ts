@@ -136,7 +136,7 @@ test('HA’s task is OK when it is queued: the real one is waited for, found and
   expect(replay.asked.at(-1)?.method).toBe('DELETE')
   expect(await hypervisor.follow(handle)).toMatchObject({ outcome: 'ok', blackout: { blackoutMs: 5 } })
   const asked = replay.asked.find((one) => one.path === '/nodes/pve1/tasks')
-  expect(asked?.params).toMatchObject({ source: 'all', vmid: '100', since: String(HA_STARTED_MS / 1000) })
+  expect(asked?.params).toMatchObject({ source: 'all', vmid: '100', since: String(HA_STARTED_MS / 1000 - 86_400) })
 })
 
 test('a guest that HA moved without a task to be found has arrived unmeasured, not in 0 ms', async () => {
@@ -173,13 +173,18 @@ test('a long log is read on from where the last look ended', async () => {
   const { hypervisor, replay } = await at({
     [`GET /nodes/pve1/tasks/${MIGRATED}/status`]: recording('task-status-running'),
     [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=0`]: page(0, 500),
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=500`]: page(500, 620),
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=620`]: page(620, 621),
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=499`]: page(499, 620),
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=619`]: page(619, 621),
   })
   expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 800 })
   expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 800 })
   const starts = replay.asked.filter((asked) => asked.path.endsWith('/log')).map((asked) => asked.params.start)
-  expect(starts).toEqual(['0', '500', '620'])
+  expect(starts).toEqual(['0', '499', '619'])
+  replay.play({
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=0`]: page(0, 3),
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=620`]: composed([]),
+  })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 'unknown' })
 })
 
 test('a lost answer to a migrate says so, and the task is found afterwards', async () => {
@@ -192,5 +197,23 @@ test('a lost answer to a migrate says so, and the task is found afterwards', asy
   expect(error).toBeInstanceOf(DriverError)
   expect((error as DriverError).message).toContain('may have been carried out')
   expect(await hypervisor.findMigration({ guest: vmid(100), from: pve1, sinceMs: NOW_MS })).toBe(MIGRATED)
-  expect(await hypervisor.findMigration({ guest: vmid(100), from: pve1, sinceMs: NOW_MS + 1000 })).toBeUndefined()
+})
+
+test('a migration that ended before is not found again, one that still runs is, and HA’s wish stands for itself', async () => {
+  const task = { upid: MIGRATED, type: 'qmigrate', id: '100', starttime: NOW_MS / 1000 - 60 }
+  const { hypervisor, replay } = await at({ 'GET /nodes/pve1/tasks': composed([task]) })
+  const query = { guest: vmid(100), from: pve1, sinceMs: NOW_MS }
+  expect(await hypervisor.findMigration(query)).toBe(MIGRATED)
+  replay.play({ 'GET /nodes/pve1/tasks': composed([{ ...task, endtime: NOW_MS / 1000 - 1, status: 'OK' }]) })
+  expect(await hypervisor.findMigration(query)).toBeUndefined()
+  const wish = {
+    upid: HA,
+    type: 'hamigrate',
+    id: '100',
+    starttime: NOW_MS / 1000,
+    endtime: NOW_MS / 1000,
+    status: 'OK',
+  }
+  replay.play({ 'GET /nodes/pve1/tasks': composed([wish]) })
+  expect(await hypervisor.findMigration(query)).toBe(HA)
 })

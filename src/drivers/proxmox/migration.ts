@@ -22,13 +22,11 @@ const LOG_PAGES_LIMIT = 40
 const TASK_LIST_LIMIT = 100
 const LOGS_KEPT_LIMIT = 500
 
+type Query = { readonly guest: Vmid; readonly from: NodeName; readonly sinceMs: number }
+
 export type Migrations = {
   migrate(move: MoveRequest): Promise<MigrationHandle>
-  findMigration(query: {
-    readonly guest: Vmid
-    readonly from: NodeName
-    readonly sinceMs: number
-  }): Promise<MigrationHandle | undefined>
+  findMigration(query: Query): Promise<MigrationHandle | undefined>
   follow(handle: MigrationHandle): Promise<MigrationProgress>
   cancelMigration(handle: MigrationHandle): Promise<void>
 }
@@ -68,8 +66,9 @@ export function migrations(client: ProxmoxClient, config: Pick<ProxmoxConfig, 'c
 
   async function realTaskOf(queued: Upid): Promise<Upid | undefined> {
     const query = { guest: vmid(Number(queued.id)), from: nodeName(queued.node), sinceMs: queued.startedAtMs }
-    const handle = await findTask(client, query)
-    return handle === undefined ? undefined : parseUpid(handle)
+    const tasks = await tasksOfGuest(client, query)
+    const real = tasks.find((task) => MIGRATION_TYPES.has(task.type) && task.starttime * 1000 >= queued.startedAtMs)
+    return real === undefined ? undefined : parseUpid(real.upid)
   }
 
   async function followQueued(queued: Upid): Promise<MigrationProgress> {
@@ -182,54 +181,76 @@ async function bothCarrySessions(client: ProxmoxClient, { from, to }: MoveReques
   return answers.every((answer) => answer.is === 'data' && answer.data['has-dbus-vmstate'] === true)
 }
 
-/** The newest migration of the guest that ran on `from` since then. HA's run as root@pam: seen with Sys.Audit only. */
-async function findTask(
-  client: ProxmoxClient,
-  { guest, from, sinceMs }: { readonly guest: Vmid; readonly from: NodeName; readonly sinceMs: number },
-): Promise<MigrationHandle | undefined> {
+/** No migration lasts longer: further back in the list than this nobody looks. */
+const LONGEST_MIGRATION_S = 86_400
+
+/** The guest's tasks on its source, newest first. HA's run as root@pam: seen with Sys.Audit only. */
+async function tasksOfGuest(client: ProxmoxClient, { guest, from, sinceMs }: Query) {
   const tasks = await client.get(wire.tasks, {
     doing: `look for a migration of guest ${guest} on ${from}`,
     path: path`/nodes/${from}/tasks`,
-    // Proxmox counts in whole seconds: one that began in this second counts.
-    params: { source: 'all', vmid: guest, since: Math.floor(sinceMs / 1000), limit: TASK_LIST_LIMIT },
+    // Proxmox compares whole seconds with the task's start.
+    params: { source: 'all', vmid: guest, since: inSeconds(sinceMs) - LONGEST_MIGRATION_S, limit: TASK_LIST_LIMIT },
     avoid: from,
   })
-  return tasks
-    .filter((task) => MIGRATION_TYPES.has(task.type) && task.starttime >= Math.floor(sinceMs / 1000))
-    .sort((left, right) => right.starttime - left.starttime)[0]?.upid
+  return [...tasks].sort((left, right) => right.starttime - left.starttime)
 }
 
-/** Reads each log once, page by page from where the last read ended; after a restart of ours it simply begins anew. */
-function logReader(client: ProxmoxClient) {
-  const kept = new Map<string, { linesRead: number; log: MigrationLog }>()
+/** Under way, or ended since then; else HA's wish that nothing came of yet: its handle waits for the real task. */
+async function findTask(client: ProxmoxClient, query: Query): Promise<MigrationHandle | undefined> {
+  const since = inSeconds(query.sinceMs)
+  const tasks = await tasksOfGuest(client, query)
+  const recent = tasks.filter((task) => task.endtime === undefined || task.endtime >= since)
+  const real = recent.find((task) => MIGRATION_TYPES.has(task.type))
+  return (real ?? recent.find((task) => task.type === 'hamigrate' && task.starttime >= since))?.upid
+}
 
-  async function readPage(upid: Upid, start: number, doing: string) {
-    return client.get(wire.taskLog, {
+const inSeconds = (ms: number) => Math.floor(ms / 1000)
+
+type KeptLog = { readonly linesRead: number; readonly lastLine: string; readonly log: MigrationLog }
+const UNREAD: KeptLog = { linesRead: 0, lastLine: '', log: EMPTY_LOG }
+
+/** Reads on where the last look ended; a log whose known end is not there any more (node reinstalled) is read anew. */
+function logReader(client: ProxmoxClient) {
+  const keptLogs = new Map<string, KeptLog>()
+
+  /** Begins with the last line that is known, so that a log which began anew shows. */
+  async function readOn(upid: Upid, known: KeptLog, doing: string): Promise<KeptLog | 'began-anew'> {
+    const start = Math.max(0, known.linesRead - 1)
+    const page = await client.get(wire.taskLog, {
       doing,
       path: path`/nodes/${upid.node}/tasks/${upid.text}/log`,
       params: { start, limit: LOG_PAGE_LINES },
       avoid: upid.node,
     })
+    const lines = page.map((line) => line.t ?? '')
+    if (known.linesRead > 0 && lines[0] !== known.lastLine) return 'began-anew'
+    const fresh = known.linesRead > 0 ? lines.slice(1) : lines
+    return {
+      linesRead: known.linesRead + fresh.length,
+      lastLine: lines.at(-1) ?? known.lastLine,
+      log: fresh.reduce(readLogLine, known.log),
+    }
   }
 
   return {
-    forget: (upid: Upid) => void kept.delete(upid.text),
+    forget: (upid: Upid) => void keptLogs.delete(upid.text),
     async read(upid: Upid, doing: string): Promise<MigrationLog> {
-      let { linesRead, log } = kept.get(upid.text) ?? { linesRead: 0, log: EMPTY_LOG }
+      let kept = keptLogs.get(upid.text) ?? UNREAD
       try {
         for (let page = 0; page < LOG_PAGES_LIMIT; page++) {
-          const lines = (await readPage(upid, linesRead, doing)).filter((line) => line.n > linesRead)
-          log = lines.reduce((so, line) => readLogLine(so, line.t ?? ''), log)
-          linesRead += lines.length
-          if (lines.length < LOG_PAGE_LINES) break
+          const next = await readOn(upid, kept, doing)
+          const grown = next === 'began-anew' ? LOG_PAGE_LINES : next.linesRead - kept.linesRead
+          kept = next === 'began-anew' ? UNREAD : next
+          if (grown < LOG_PAGE_LINES - 1) break
         }
       } catch (error) {
         // The log is evidence; that the task ended is the fact. Without it the figures stay unmeasured.
         if (!(error instanceof DriverError)) throw error
       }
-      if (kept.size >= LOGS_KEPT_LIMIT) kept.delete(kept.keys().next().value ?? upid.text)
-      kept.set(upid.text, { linesRead, log })
-      return log
+      if (keptLogs.size >= LOGS_KEPT_LIMIT) keptLogs.delete(keptLogs.keys().next().value ?? upid.text)
+      keptLogs.set(upid.text, kept)
+      return kept.log
     },
   }
 }

@@ -37,12 +37,12 @@ export function redfishBmc(config: RedfishConfig): Bmc & { close(): Promise<void
       const { UUID, SerialNumber } = await systemOf(of(node))
       return { systemUuid: UUID?.toLowerCase() || 'unknown', serial: SerialNumber?.trim() || 'unknown' }
     },
-    power: (node) => powerOf(of(node)),
-    powerOn: (node) => powerOn(of(node)),
-    setLocate: (node, on) => setLocate(of(node), on),
+    power: async (node) => powerOf(of(node)),
+    powerOn: async (node) => powerOn(of(node)),
+    setLocate: async (node, on) => setLocate(of(node), on),
     fans: async (node) => (await fansOf(of(node))).map(toFanReading),
     powerRestorePolicy: async (node) => toRestorePolicy((await systemOf(of(node))).PowerRestorePolicy),
-    hardware: (node) => hardwareOf(of(node)),
+    hardware: async (node) => hardwareOf(of(node)),
     signals: async (node, cursor) => signalsOf(of(node), cursor, await config.clock.nowMs()),
     close: async () => {
       for (const client of clients.values()) await client.close()

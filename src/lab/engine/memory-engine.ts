@@ -42,6 +42,7 @@ type Row = {
   readonly cursors: Cursors
   readonly records: { readonly name: string; readonly json: string }[]
   status: SagaStatus
+  isReleased: boolean
   whenEnded: (() => void)[]
 }
 
@@ -100,8 +101,11 @@ export class MemoryEngine implements SagaEngine {
   }
 
   async release(id: string): Promise<void> {
-    if (this.#rows.get(id)?.status.is === 'running')
+    const row = this.#rows.get(id)
+    if (row?.rootId !== id) throw refused(`release ${id}`, 'there is no such saga')
+    if (row.status.is === 'running')
       throw refused(`release ${id}`, 'it still runs; abort it, its keys come back at its end')
+    row.isReleased = true
     this.#giveBackKeys(id)
   }
 
@@ -126,11 +130,15 @@ export class MemoryEngine implements SagaEngine {
     if (restartAfterMs !== undefined) clock.wakeAt(clock.atMs + restartAfterMs, () => this.recover())
   }
 
-  /** A new process takes up every saga that has not ended, from its start, over its records. */
+  /** A new process takes up every saga that has not ended, from its start, over its records; crashed ones too. */
   recover(): void {
     if (!this.#isDown) this.crash()
     this.#isDown = false
-    for (const row of [...this.#rows.values()]) if (row.status.is === 'running') this.#launch(row)
+    for (const row of [...this.#rows.values()]) {
+      // A crashed child was an answer to its parent, which went on.
+      if (row.status.is === 'crashed' && row.rootId === row.id && !row.isReleased) row.status = { is: 'running' }
+      if (row.status.is === 'running') this.#launch(row)
+    }
   }
 
   /**
@@ -155,7 +163,7 @@ export class MemoryEngine implements SagaEngine {
   }
 
   #newRow(fields: Pick<Row, 'id' | 'rootId' | 'definition' | 'input' | 'cursors'>): Row {
-    const row: Row = { ...fields, records: [], status: { is: 'running' }, whenEnded: [] }
+    const row: Row = { ...fields, records: [], status: { is: 'running' }, isReleased: false, whenEnded: [] }
     this.#rows.set(row.id, row)
     return row
   }
@@ -205,9 +213,16 @@ export class MemoryEngine implements SagaEngine {
       act: (moment, act) => this.#act(row, moment, act),
       nextMessage: (topic, afterSeq, deadlineAtMs) => this.#nextMessage({ rootId, topic, afterSeq, deadlineAtMs }),
       fanOut: async (moment, definition, children, limit) => {
-        const body = () => this.#runChildren({ row, generation, definition, limit, fail }, children)
-        const results = await this.#record({ row, generation, moment, fail }, body)
-        return results as readonly FanOutResult<Json>[]
+        const asked = canonicalJson({ definition, limit, inputs: children.map((child) => child.input) })
+        const run = { row, generation, moment, fail }
+        const kept = await this.#record(run, async () => {
+          return {
+            asked,
+            results: await this.#runChildren({ row, generation, moment, definition, limit, fail }, children),
+          }
+        })
+        const { asked: askedBefore, results } = kept as { asked: string; results: readonly FanOutResult<Json>[] }
+        return askedBefore === asked ? results : fail(new NonDeterminism(otherInputs(id, moment)))
       },
     }
   }
@@ -271,6 +286,7 @@ export class MemoryEngine implements SagaEngine {
     run: {
       row: Row
       generation: number
+      moment: Moment
       definition: string
       limit: number
       fail: (error: Error) => Promise<never>
@@ -289,7 +305,13 @@ export class MemoryEngine implements SagaEngine {
   }
 
   async #childResult(
-    run: { row: Row; generation: number; definition: string; fail: (error: Error) => Promise<never> },
+    run: {
+      row: Row
+      generation: number
+      moment: Moment
+      definition: string
+      fail: (error: Error) => Promise<never>
+    },
     child: Child,
   ): Promise<FanOutResult<Json>> {
     // A lane that has lost its process must not make children any more.
@@ -297,7 +319,7 @@ export class MemoryEngine implements SagaEngine {
     const { definition, row: parent } = run
     let row = this.#rows.get(child.id)
     if (row && (row.definition !== definition || canonicalJson(JSON.parse(row.input)) !== canonicalJson(child.input)))
-      return run.fail(new NonDeterminism(`${child.id}: this child was made with another input or definition`))
+      return run.fail(new NonDeterminism(otherInputs(parent.id, run.moment)))
     if (!row) {
       const { id, cursors } = child
       row = this.#newRow({ id, rootId: parent.rootId, definition, input: JSON.stringify(child.input), cursors })
@@ -332,6 +354,10 @@ export class MemoryEngine implements SagaEngine {
     }
     return true
   }
+}
+
+function otherInputs(id: string, { position, name }: Moment): string {
+  return `${id}#${position}: ${name} has other inputs than recorded`
 }
 
 /** What a dead process answers. A fresh one each time: a shared one would keep every waiter in memory for ever. */

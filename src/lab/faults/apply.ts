@@ -1,4 +1,6 @@
 /** Faults begin here: checked against the world first, then now or later. A bad one changes nothing. */
+
+import { checkAfterFault } from '#lab/promises/check'
 import { schedule } from '#lab/world/events'
 import { guestOf } from '#lab/world/guests'
 import type { World } from '#lab/world/state'
@@ -36,6 +38,7 @@ export function applyScheduledFault(world: World, index: number): void {
   const fault = entry.fault as Fault
   const apply = FAULTS[fault.kind] as (world: World, fault: Fault) => void
   apply(world, fault)
+  checkAfterFault(world)
 }
 
 function unknownThings(world: World, fault: Fault): string[] {

@@ -19,11 +19,11 @@ const PROXY_LIMIT_MS = 30_000
 
 const isLook = ({ method }: Call) => method === 'GET'
 
-/** Looks may be repeated; after a lost answer to a POST one looks whether it was done. */
+/** Looks and what may be done twice may be repeated; after a POST one looks whether it was done. */
 const retryOf = (call: Call, status: number): Retry => {
   if (status === 401 || status === 403 || status === 400 || status === 501) return 'never'
   if (status === 595 || status === 596 || status === 504) return 'later'
-  return isLook(call) ? 'later' : 'never'
+  return call.method === 'POST' ? 'never' : 'later'
 }
 
 const failed = (call: Call, retry: Retry, text: string) => new DriverError(call.api, call.doing, { retry, text })

@@ -12,6 +12,8 @@ import { ask } from './ask.ts'
 import { signalsAfter } from './signals.ts'
 
 const LOW_RPM = 1000
+/** In front of the cursor: the BMC did not answer the last time, so its return is told. */
+const WAS_SILENT = '!'
 
 export function labBmc(lab: LabWorld): Bmc {
   const world = lab.state
@@ -43,8 +45,15 @@ export function labBmc(lab: LabWorld): Bmc {
       read(node, 'hardware', ({ hardware }) => ({ dimms: hardware.dimms, fans: hardware.fans })),
     signals: async (node, cursor) => {
       const answer = bmcBehind(world, node)
-      if (answer.is === 'refused') return { signals: [unreachable(node, world.nowMs)], cursor }
-      return read(node, 'signals', (chassis) => signalsAfter({ chassis, node, cursor, nowMs: world.nowMs }))
+      const seen = cursor.replace(WAS_SILENT, '')
+      if (answer.is === 'refused') {
+        return { signals: [silence(node, world.nowMs, 'unreachable')], cursor: `${WAS_SILENT}${seen}` }
+      }
+      const after = read(node, 'signals', (chassis) =>
+        signalsAfter({ chassis, node, cursor: seen, nowMs: world.nowMs }),
+      )
+      if (!cursor.startsWith(WAS_SILENT)) return after
+      return { ...after, signals: [silence(node, world.nowMs, 'reachable'), ...after.signals] }
     },
   }
 }
@@ -52,12 +61,12 @@ export function labBmc(lab: LabWorld): Bmc {
 const mapAnswer = <A, B>(answer: Answer<A>, of: (value: A) => B): Answer<B> =>
   answer.is === 'done' ? { is: 'done', value: of(answer.value) } : answer
 
-const unreachable = (node: NodeName, nowMs: number): Signal => ({
+const silence = (node: NodeName, nowMs: number, event: 'unreachable' | 'reachable'): Signal => ({
   is: 'bmc',
   atMs: nowMs,
   receivedAtMs: nowMs,
   node,
-  event: 'unreachable',
+  event,
 })
 
 /** Without power a fan has no reading; that is not a fan at rest. */

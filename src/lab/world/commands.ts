@@ -1,7 +1,8 @@
 /** Everything that ports and wire servers can do to the world. Each is recorded with its outcome, and the promises are looked at. */
 
 import type { NodeName } from '#domain/ids'
-import { checkAfterCommand, checkMail, checkPage } from '#lab/promises/check'
+import { checkAfterCommand } from '#lab/promises/check'
+import { checkMail, checkPage } from '#lab/promises/page-promises'
 import { powerIsOn, wipeSel } from './bmc.ts'
 import { cephOf, downOsds, flagsAt, lowerFlag, passMgr, raiseFlag, refreshMonitors } from './ceph.ts'
 import { schedule } from './events.ts'
@@ -109,7 +110,12 @@ function throughBmc(
   act: (node: WorldNode) => void,
 ): Answer<null> {
   const node = bmcBehind(world, call.bmcOf)
-  const entry = { by: call.by, kind: call.kind, node: node.is === 'done' ? node.value.name : call.bmcOf }
+  const entry = {
+    by: call.by,
+    kind: call.kind,
+    node: node.is === 'done' ? node.value.name : call.bmcOf,
+    asked: call.bmcOf,
+  }
   const answer = record(world, entry, node.is === 'done' ? nothing : node)
   if (node.is === 'done') act(node.value)
   return answer

@@ -12,8 +12,8 @@ import { endTask } from './tasks.ts'
 
 const LEAVES_FROM_MS = 10_000
 const LEAVES_TO_MS = 20_000
-const OFF_FROM_MS = 40_000
-const OFF_TO_MS = 90_000
+const OFF_FROM_MS = 30_000
+const OFF_TO_MS = 70_000
 const BOOT_FROM_MS = 100_000
 const BOOT_TO_MS = 180_000
 const OSDS_UP_FROM_MS = 6_000

@@ -150,11 +150,10 @@ function probesIn(one: Interruption, fromMs: number, toMs: number, intervalMs: n
   return Math.max(0, Math.floor(to / intervalMs) - Math.floor(from / intervalMs))
 }
 
+/** A migration, a shutdown or a recovery runs: time is at most 20-fold. A boot, a soak and HA's queue may be jumped over. */
 export function inMotion(world: World): boolean {
-  for (const id in world.migrations) if (id !== '') return true
+  for (const id in world.migrations) if (world.migrations[id]?.phase !== 'ha-queued') return true
   if (world.ceph !== 'none' && world.ceph.recoveryUntilMs !== undefined) return true
-  for (const node of Object.values(world.nodes)) {
-    if (node.state === 'shutting-down' || node.state === 'booting' || node.state === 'hung') return true
-  }
-  return world.events.some(({ kind }) => kind === 'ha-recovers' || kind === 'ha-failback' || kind === 'guest-starts')
+  for (const name in world.nodes) if (world.nodes[name]?.state === 'shutting-down') return true
+  return world.events.some(({ kind }) => kind === 'ha-recovers')
 }

@@ -42,6 +42,12 @@ export type World = {
   commands: WorldCommand[]
   /** What the journal said that we are about to do. */
   intents: { atMs: number; kind: string; node?: string; guest?: number }[]
+  /** A journal tells the world of intents: from then on promise 10 is looked at. */
+  journalJoined: boolean
+  /** What the journal or a mail said to people: pauses over budget, leases that ran out. */
+  told: { atMs: number; about: 'pause' | 'lease'; guest?: number }[]
+  /** Containers that a proposed plan restarts, by plan: approved, somebody has said so. */
+  proposedRestarts: Record<string, number[]>
   /** What was last shown to the technician. */
   interlock: Interlock | 'never-shown'
   /** Blocker kinds that an approver lifted by name, as the journal said. */
@@ -392,7 +398,9 @@ export type WorldCommand = {
   atMs: number
   by: By
   kind: string
+  /** What it really reached: after bmc-swapped not what was asked. */
   node?: NodeName
+  asked?: NodeName
   guest?: Vmid
   outcome: 'done' | 'refused'
   text?: string
@@ -424,4 +432,7 @@ export type WorldHappening =
   | { kind: 'guest-starts'; guest: Vmid; node: NodeName; by: By }
   | { kind: 'fault'; index: number }
   | { kind: 'lease-expires'; node: NodeName }
+  | { kind: 'pause-check'; guest: Vmid; blackoutMs: number; endedAtMs: number }
+  | { kind: 'together-check'; guest: Vmid }
+  | { kind: 'interlock-check'; node: NodeName }
   | { kind: 'ends-fault'; what: string; node?: NodeName; guest?: Vmid }

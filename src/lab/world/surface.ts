@@ -91,6 +91,6 @@ export type WorldQueries = {
   /** The chassis behind a BMC address, or why none answers. */
   bmcBehind(world: World, bmcOf: NodeName): Answer<WorldNode>
   probeReading(world: World, query: { guest: Vmid; fromMs: number; toMs: number }): ProbeReading
-  /** A migration, a shutdown, a boot or a recovery runs: time is at most 20-fold. */
+  /** A migration, a shutdown or a recovery runs: time is at most 20-fold. */
   inMotion(world: World): boolean
 }

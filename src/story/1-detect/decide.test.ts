@@ -137,6 +137,18 @@ describe('the severity floor', () => {
     expect(outline(twice.build())).toEqual(['FAN3 drain-now hard'])
   })
 
+  test('from a source that shows only what is bad, two readings hours apart are two dropouts and nothing that lasts', () => {
+    const trace = new TraceBuilder()
+    for (const hours of [0, 6, 13]) trace.poll(START_MS + hours * HOUR, 'FAN3', 'non-recoverable')
+    expect(outline(trace.build())).toEqual(['FAN3 quarantine intermittent'])
+  })
+
+  test('a BMC that was silent is back when it shows a reading', () => {
+    const trace = new TraceBuilder().event(START_MS, 'unreachable').poll(START_MS + HOUR, 'FAN1', 'ok')
+    trace.dropout({ atMs: START_MS + HOUR + MINUTE, part: 'FAN3' })
+    expect(outline(trace.build())).toEqual(['FAN3 drain-now hard'])
+  })
+
   test.each([
     ['psu', 'absent', 'drain-now'],
     ['memory', 'critical', 'drain-now'],

@@ -6,7 +6,7 @@
 import type { Finding } from '#domain/finding'
 import type { BmcSignal, PartKind, PartSignal, Signal } from '#domain/signal'
 import { joinShared } from './common-cause.ts'
-import { addScore, applyToPart, partOf } from './episodes.ts'
+import { addScore, applyToPart, forgetOpen, partOf } from './episodes.ts'
 import { judgeLasting, judgeScore, judgeShared, type Run, raise, SHARED_PART } from './judge.ts'
 import { beginLogEpoch, takeRecord } from './record-identity.ts'
 import {
@@ -99,6 +99,8 @@ function takePart(run: Run, arrived: PartSignal): void {
   const taken = recordId === undefined ? 'news' : takeRecord(node, recordId, arrived)
   if (taken === 'seen') return
   const signal = taken === 'old-news' ? withoutId : arrived
+  // Not every BMC that was silent says that it is back; what it writes or shows does.
+  if (node.unreachable && signal.source !== 'alert') beReachable(node)
   const episode = applyToPart(node, signal, node.nowMs, settings)
   if (episode) joinShared(node, signal, node.nowMs, settings)
   const part = partOf(node, signal)
@@ -141,8 +143,7 @@ function takeBmc({ node }: Run, signal: BmcSignal): void {
       node.unreachable = true
       return
     case 'reachable':
-      node.unreachable = false
-      for (const part of Object.values(node.parts)) restartLasting(part, node.nowMs)
+      beReachable(node)
       return
     case 'log-full':
       node.logFull = true
@@ -159,11 +160,9 @@ function dismissWaiting(node: NodeRecord): void {
   }
 }
 
-function forgetOpen(part: PartRecord): void {
-  part.open = {}
-  part.openSinceMs = null
-  part.openSinceLogMs = null
-  part.severe = null
+function beReachable(node: NodeRecord): void {
+  node.unreachable = false
+  for (const part of Object.values(node.parts)) restartLasting(part, node.nowMs)
 }
 
 function restartLasting(part: PartRecord, sinceMs: number): void {

@@ -56,6 +56,7 @@ export function applyToPart(
     return undefined
   }
   if (signal.state === 'unreadable' && node.unreachable) return undefined
+  if (isStale(part, signal, nowMs, settings)) forgetOpen(part)
   const inGrace = isInResetGrace(node, nowMs, settings)
   const wasOpen = part.openSinceMs !== null
   const wasInState = part.open[signal.state] !== undefined
@@ -65,6 +66,19 @@ export function applyToPart(
   const isNews = !wasOpen || (signal.edge === 'assert' && wasInState)
   if (!isNews || isLate) return touch(part, signal, nowMs, settings, isLate)
   return onset(part, signal, nowMs, settings)
+}
+
+/** Opened by a reading, and nothing was read since: a source that shows only what is bad does not say when it was good again. */
+function isStale(part: PartRecord, signal: PartSignal, nowMs: number, settings: DetectSettings): boolean {
+  if (part.openSinceMs === null || part.openSinceLogMs !== null || signal.edge !== null) return false
+  return nowMs - Math.max(part.openSinceMs, part.openPolls.lastMs) > settings.pollGapMs
+}
+
+export function forgetOpen(part: PartRecord): void {
+  part.open = {}
+  part.openSinceMs = null
+  part.openSinceLogMs = null
+  part.severe = null
 }
 
 function touch(

@@ -19,6 +19,8 @@ export type DetectSettings = {
   readonly logLagMs: number
   /** Two polls this far apart prove that a reading lasts. */
   readonly pollsApartMs: number
+  /** A source may show only what is bad: after so long without a reading, an old one no longer stands. */
+  readonly pollGapMs: number
   /** Shared losses and plain critical readings must last this long. */
   readonly longLastingMs: number
   /** A BMC that starts again shows fans at rest and writes records of them. */
@@ -42,6 +44,7 @@ export const DEFAULT_DETECT_SETTINGS: DetectSettings = {
   lastingMs: 60 * SECOND,
   logLagMs: 60 * SECOND,
   pollsApartMs: 50 * SECOND,
+  pollGapMs: 15 * MINUTE,
   longLastingMs: 5 * MINUTE,
   resetGraceMs: 5 * MINUTE,
   sharedHalfLifeMs: 72 * HOUR,

@@ -38,6 +38,8 @@ export type BoardInput = {
   /** Load that a node may carry although it is over the limit, because it did before. */
   readonly memoryFloorBytes?: ReadonlyMap<NodeName, number>
   readonly cpuFloorCores?: ReadonlyMap<NodeName, number>
+  /** Partners of a keep-together rule move as one only where this is equal too. */
+  readonly keyOf?: (guest: Guest) => string
   /** Pairs of a keep-apart rule that were on one node before, and may be again. */
   readonly pairsBroken?: (one: Guest, other: Guest) => boolean
 }
@@ -73,7 +75,9 @@ export class Board {
     this.nodeIndex = new Map(this.nodes.map((node, index) => [node.name, index]))
     this.pins = strictPins(cluster.rules)
     const running = cluster.guests.filter(({ status }) => status === 'running')
-    const groups = relaxed?.has('keep-together') ? running.map((guest) => [guest]) : groupUnits(running, cluster.rules)
+    const groups = relaxed?.has('keep-together')
+      ? running.map((guest) => [guest])
+      : groupUnits(running, cluster.rules, input.keyOf)
     this.units = groups.map((guests, index) => this.#unit(guests, index))
     this.unitOf = new Map(this.units.flatMap((unit) => unit.guests.map((guest) => [guest.vmid, unit] as const)))
     this.takers = (input.takers ?? takersOf(this.nodes, input.drain)).map(({ name }) => this.indexOf(name))

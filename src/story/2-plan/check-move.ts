@@ -15,7 +15,7 @@ type Asked = {
 
 export function checkMove(
   world: CheckWorld,
-  { move, drain }: { move: Move; drain: readonly NodeName[] },
+  { move, drain, repaired = [] }: { move: Move; drain: readonly NodeName[]; repaired?: readonly NodeName[] },
 ): readonly Violation[] {
   const say = (kind: string, text: string): Violation => ({
     kind,
@@ -36,7 +36,7 @@ export function checkMove(
   if (from === undefined) return violations
   if (!from.online)
     violations.push(say('node-offline', `is on ${place}, which is offline: nothing can be moved from it`))
-  const refusal = whyTakesNothing(world, to, drain)
+  const refusal = repaired.includes(to.name) && to.online ? undefined : whyTakesNothing(world, to, drain)
   if (refusal !== undefined) violations.push(say('node-takes-nothing', `would go to ${to.name}, which ${refusal}`))
   const asked = { world, move, guest, from, to }
   for (const [kind, text] of [...permissions(asked), ...fitness(asked), ...modes(asked)])

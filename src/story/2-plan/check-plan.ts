@@ -86,7 +86,7 @@ function checkWayHome(world: CheckWorld, plan: Plan): readonly Violation[] {
   for (const move of plan.wayHome) {
     const asMove: Move = { ...move, step: 0, purpose: 'drain', startsAtS: 0, endsAtS: 0, forecastBlackoutMs: 0 }
     const found = [
-      ...checkMove(home, { move: asMove, drain: [] }),
+      ...checkMove(home, { move: asMove, drain: [], repaired: plan.drain }),
       ...(home.hasGuest(move.guest) && home.hasNode(move.to) ? home.checkWhileMoving([asMove], 0, 'singly') : []),
     ]
     violations.push(...found.map((one) => onTheWayHome(one)))

@@ -4,7 +4,7 @@ import type { CephObservation } from '#domain/ceph'
 import type { ClusterObservation } from '#domain/cluster'
 import type { Guest } from '#domain/guest'
 import type { NodeName, PlanId } from '#domain/ids'
-import { DEFAULT_FORECAST_MODEL, type ForecastModel, type HomeMove, type Plan, type Stay } from '#domain/plan'
+import { DEFAULT_FORECAST_MODEL, type ForecastModel, type Plan, type Stay } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
 import { Board, type Unit } from './board.ts'
 import { lowerBoundS } from './bound.ts'
@@ -12,9 +12,10 @@ import { explainUnplaced } from './explain.ts'
 import { chooseParallel, type DraftMove, isLess, overruns, type TimedMove } from './forecast.ts'
 import { type Order, orderMoves } from './order.ts'
 import { type Ordering, type Placement, place } from './place.ts'
+import { wayHomeOf } from './plan-way-home.ts'
 import { checkReserve, type Reserve } from './reserve.ts'
 import { decideStopped } from './stopped.ts'
-import { draftHop, proposeWayHome } from './way-home.ts'
+import { draftHop } from './way-home.ts'
 
 export type PlanRequest = {
   readonly cluster: ClusterObservation
@@ -68,7 +69,7 @@ export function proposePlan(request: PlanRequest): Plan {
     spare: { nodesThatMayFail: draft.spare },
     blockers: withoutLifted(blockers, policy.lifted),
     notes: notesOf(request, draft, reserveNodes),
-    wayHome: policy.returnHome ? wayHomeOf(request, draft.board, moves, model) : [],
+    wayHome: policy.returnHome ? wayHomeOf(draft.board, moves, model) : [],
   }
 }
 
@@ -285,33 +286,4 @@ function notesOf(request: PlanRequest, { board, reserve }: Draft, reserveNodes: 
     )
   }
   return notes
-}
-
-/** Everybody who moved goes back, residents too; the floor is what stood before: home is never fuller than it was. */
-function wayHomeOf(
-  request: PlanRequest,
-  board: Board,
-  moves: readonly TimedMove[],
-  model: ForecastModel,
-): readonly HomeMove[] {
-  const { cluster, policy } = request
-  const nowOn = new Map(moves.map((move) => [move.guest.vmid, move.target.name]))
-  const before = new Board({ cluster, drain: [], policy })
-  const then = {
-    ...cluster,
-    guests: cluster.guests.map((guest) => ({ ...guest, node: nowOn.get(guest.vmid) ?? guest.node })),
-  }
-  const wasOn = new Map(cluster.guests.map((guest) => [guest.vmid, guest.node]))
-  const home = proposeWayHome({
-    cluster: then,
-    origins: new Map(moves.map((move) => [move.guest.vmid, move.guest.node])),
-    policy,
-    model,
-    before: {
-      memoryFloorBytes: new Map(board.nodes.map(({ name }, index) => [name, before.memory[index] ?? 0])),
-      cpuFloorCores: new Map(board.nodes.map(({ name }, index) => [name, before.cpu[index] ?? 0])),
-      pairsBroken: (one, other) => wasOn.get(one.vmid) === wasOn.get(other.vmid),
-    },
-  })
-  return home.moves.map(({ guest, from, to, mode }) => ({ guest, from, to, mode }))
 }

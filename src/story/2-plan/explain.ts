@@ -9,6 +9,8 @@ export type Why = { readonly blockers: readonly Blocker[]; readonly reasonOf: Re
 
 const RELAXABLE: readonly Relaxable[] = ['memory-short', 'cpu-short', 'storage-short', 'keep-apart', 'keep-together']
 const GIB = 2 ** 30
+/** Less than the planner's own search: with a constraint less there is more room. */
+const RELAXED_LOOKS = 10_000
 /** Guests named in one sentence; the rest is counted. */
 const NAMED_LIMIT = 8
 
@@ -134,7 +136,7 @@ function wouldFit(input: BoardInput, crowded: readonly Unit[], relaxed: Readonly
   const must = new Set(crowded.flatMap(({ guests }) => guests.map(({ vmid }) => vmid)))
   const drained = input.drain.map((name) => board.indexOf(name))
   const leaving = board.units.filter((unit) => drained.includes(unit.home) && board.candidatesOf(unit).length > 0)
-  const { unplaced } = place(board, leaving, 'constrained-first')
+  const { unplaced } = place(board, leaving, 'constrained-first', RELAXED_LOOKS)
   return !unplaced.some(({ guests }) => guests.some(({ vmid }) => must.has(vmid)))
 }
 

@@ -25,6 +25,18 @@ export function orderMoves(
   wanted: ReadonlyMap<Unit, number>,
   purposeOf: (unit: Unit) => MovePurpose,
 ): Order {
+  const stuck: Unit[] = []
+  for (let left = wanted; ; left = new Map([...left].filter(([unit]) => !stuck.includes(unit)))) {
+    const order = orderOnce(board, left, purposeOf)
+    stuck.push(...order.stuck)
+    const isStrewn = order.stuck.length > 0 && order.hops.some(({ purpose }) => purpose === 'park')
+    if (!isStrewn) return { hops: order.hops, stuck }
+    // Who hopped aside for nothing would stay there: all goes back, and those who are stuck are not tried again.
+    for (const { unit, from } of order.hops.toReversed()) board.relocate(unit, from)
+  }
+}
+
+function orderOnce(board: Board, wanted: ReadonlyMap<Unit, number>, purposeOf: (unit: Unit) => MovePurpose): Order {
   const hops: Hop[] = []
   const parks = new Map<Unit, number>()
   const makesRoom = (unit: Unit) => (purposeOf(unit) === 'make-room' ? 0 : 1)

@@ -2,12 +2,13 @@
 import { type Board, NOWHERE, type Unit } from './board.ts'
 
 /** Limits of the search: it ends after so many looks, found or not. */
-const LOOKS_LIMIT = 300_000
+const LOOKS_LIMIT = 40_000
 const CHAIN_DEPTH_LIMIT = 4
 const RESIDENTS_LIMIT = 6
 const TARGETS_TRIED_LIMIT = 16
 const VICTIMS_TRIED_LIMIT = 40
 const BALANCE_ROUNDS_LIMIT = 64
+const BALANCE_LOOKS = 20_000
 
 export type Ordering = 'constrained-first' | 'memory-first' | 'cpu-first' | 'small-first'
 
@@ -23,12 +24,17 @@ type Search = {
 }
 
 /** Moves units on the board to their new nodes; units that found none stay where they are. */
-export function place(board: Board, units: readonly Unit[], ordering: Ordering): Placement {
+export function place(
+  board: Board,
+  units: readonly Unit[],
+  ordering: Ordering,
+  looks: number = LOOKS_LIMIT,
+): Placement {
   const search: Search = {
     board,
     leaving: new Set(units.map(({ index }) => index)),
     trail: [],
-    looks: LOOKS_LIMIT,
+    looks,
     residentsLeft: 0,
   }
   const waiting: Unit[] = []
@@ -37,13 +43,25 @@ export function place(board: Board, units: readonly Unit[], ordering: Ordering):
     if (target === undefined) waiting.push(unit)
     else relocate(search, unit, target)
   }
-  const unplaced = waiting.filter((unit) => !placeByEjection(search, unit))
+  const residents = mayResidentsHelp(board, waiting) ? RESIDENTS_LIMIT : 0
+  const unplaced = waiting.filter((unit) => !placeByEjection(search, unit, residents))
+  search.looks = Math.max(search.looks, BALANCE_LOOKS)
   sendResidentsBack(search)
   balance(search, units)
   return {
     unplaced,
     residentsMoved: board.units.filter((u) => !search.leaving.has(u.index) && board.placeOf(u) !== u.home),
   }
+}
+
+/** Moving residents about makes no room in sum: where the sum is short, it would only disturb more guests. */
+function mayResidentsHelp(board: Board, waiting: readonly Unit[]): boolean {
+  const free = (load: Float64Array, limit: Float64Array) =>
+    board.takers.reduce((sum, node) => sum + Math.max(0, (limit[node] ?? 0) - (load[node] ?? 0)), 0)
+  return (
+    waiting.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) <= free(board.memory, board.memoryLimit) &&
+    waiting.reduce((sum, { cpuCores }) => sum + cpuCores, 0) <= free(board.cpu, board.cpuLimit)
+  )
 }
 
 function inOrder(board: Board, units: readonly Unit[], ordering: Ordering): readonly Unit[] {
@@ -103,8 +121,8 @@ function takeBackTo(search: Search, mark: number): void {
 }
 
 /** First without touching residents, then with one of them, two …: fewer residents weigh more than anything below. */
-function placeByEjection(search: Search, unit: Unit): boolean {
-  for (let residents = 0; residents <= RESIDENTS_LIMIT; residents++) {
+function placeByEjection(search: Search, unit: Unit, residentsLimit: number): boolean {
+  for (let residents = 0; residents <= residentsLimit; residents++) {
     for (let depth = 1; depth <= CHAIN_DEPTH_LIMIT; depth++) {
       search.residentsLeft = residents
       if (placeDeep(search, unit, depth, new Set([unit.index]))) return true
@@ -155,7 +173,7 @@ function swapIn(
   const guests = residents.reduce((sum, { guests: { length } }) => sum + length, 0)
   if (guests > search.residentsLeft) return false
   search.residentsLeft -= guests
-  if (fitsWithout(board, unit, target, victims)) {
+  if (fitsWithout(search, unit, target, victims)) {
     // The victims step aside to nowhere, so that the unit sees the room they leave; each then looks for a place of its own.
     for (const victim of victims) relocate(search, victim, NOWHERE)
     const frozenNow = new Set([...frozen, ...victims.map(({ index }) => index)])
@@ -172,7 +190,9 @@ function swapIn(
 const isResidentAtHome = (search: Search, unit: Unit): boolean =>
   !search.leaving.has(unit.index) && search.board.placeOf(unit) === unit.home
 
-function fitsWithout(board: Board, unit: Unit, target: number, victims: readonly Unit[]): boolean {
+function fitsWithout(search: Search, unit: Unit, target: number, victims: readonly Unit[]): boolean {
+  const { board } = search
+  search.looks--
   const memoryBytes = victims.reduce((sum, victim) => sum + victim.memoryBytes, 0)
   const cpuCores = victims.reduce((sum, victim) => sum + victim.cpuCores, 0)
   const gone = new Set(victims.map(({ index }) => index))
@@ -194,7 +214,7 @@ function* victimSets(
   const must = unit.foes.filter((foe) => board.at[foe] === target)
   if (must.some((foe) => frozen.has(foe))) return
   const forced = must.map((foe) => board.unit(foe))
-  if (forced.length > 0 && fitsWithout(board, unit, target, forced)) {
+  if (forced.length > 0 && fitsWithout(search, unit, target, forced)) {
     yield forced
     return
   }
@@ -203,7 +223,7 @@ function* victimSets(
     .map((index) => board.unit(index))
     .filter((victim) => mayLeave(search, victim))
     .toSorted((a, b) => rank(search, a) - rank(search, b) || a.memoryBytes - b.memoryBytes)
-  const enough = all.filter((victim) => fitsWithout(board, unit, target, [...forced, victim]))
+  const enough = all.filter((victim) => fitsWithout(search, unit, target, [...forced, victim]))
   for (const victim of enough.slice(0, VICTIMS_TRIED_LIMIT)) yield [...forced, victim]
   const few = all
     .filter((victim) => !enough.includes(victim))
@@ -211,8 +231,7 @@ function* victimSets(
     .slice(0, 12)
   for (const [index, one] of few.entries()) {
     for (const other of few.slice(index + 1)) {
-      search.looks--
-      if (fitsWithout(board, unit, target, [...forced, one, other])) yield [...forced, one, other]
+      if (fitsWithout(search, unit, target, [...forced, one, other])) yield [...forced, one, other]
     }
   }
 }

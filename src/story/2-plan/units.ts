@@ -2,8 +2,12 @@
 import type { Guest, Rule } from '#domain/guest'
 import type { Vmid } from '#domain/ids'
 
-/** Groups of guests, each on one node; most groups are one guest. */
-export function groupUnits(guests: readonly Guest[], rules: readonly Rule[]): readonly (readonly Guest[])[] {
+/** Groups of guests, each on one node and with one `keyOf`; most groups are one guest. */
+export function groupUnits(
+  guests: readonly Guest[],
+  rules: readonly Rule[],
+  keyOf: (guest: Guest) => string = ({ node }) => node,
+): readonly (readonly Guest[])[] {
   const byId = new Map(guests.map((guest) => [guest.vmid, guest]))
   const leader = new Map<Vmid, Vmid>()
   const find = (id: Vmid): Vmid => {
@@ -17,8 +21,9 @@ export function groupUnits(guests: readonly Guest[], rules: readonly Rule[]): re
     for (const id of rule.guests) {
       const guest = byId.get(id)
       if (guest === undefined) continue
-      const first = firstOn.get(guest.node)
-      if (first === undefined) firstOn.set(guest.node, id)
+      const key = `${guest.node} ${keyOf(guest)}`
+      const first = firstOn.get(key)
+      if (first === undefined) firstOn.set(key, id)
       else if (find(first) !== find(id)) leader.set(find(id), find(first))
     }
   }

@@ -20,7 +20,9 @@ export function proposeWayHome(input: {
 }): HomePlan {
   const { cluster, origins, policy, model = DEFAULT_FORECAST_MODEL } = input
   const takers = cluster.nodes.filter(({ online, maintenance }) => online && !maintenance)
-  const board = new Board({ cluster, drain: [], policy, takers, ...input.before })
+  // Partners with different homes were apart before: each goes to his own.
+  const keyOf = ({ vmid, node }: Guest) => origins.get(vmid) ?? node
+  const board = new Board({ cluster, drain: [], policy, takers, keyOf, ...input.before })
   const stays: Stay[] = []
   const wanted = wantedHomes(board, origins, stays)
   const { hops, stuck } = orderMoves(board, wanted, () => 'drain')

@@ -34,14 +34,16 @@ const DAY_UNIT: Record<Language, Forms> = {
 /** A figure and its unit stay on one line. */
 const GLUE = '\u00a0'
 
+const HOUR_AND_MINUTE = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: 'UTC' } as const
+
 export function formatsFor(language: Language): Formats {
   const locale = language === 'en' ? 'en-GB' : language
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, useGrouping: 'min2' })
   const tenths = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
   const rules = new Intl.PluralRules(locale)
   const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' })
-  const times = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hour12: false, timeZone: 'UTC' })
-  const clocks = new Intl.DateTimeFormat(locale, { timeStyle: 'medium', hour12: false, timeZone: 'UTC' })
+  const times = new Intl.DateTimeFormat(locale, HOUR_AND_MINUTE)
+  const clocks = new Intl.DateTimeFormat(locale, { ...HOUR_AND_MINUTE, second: '2-digit' })
   const lists = new Intl.ListFormat(locale, { type: 'conjunction' })
   const count = (value: number, forms: Forms) =>
     (rules.select(value) === 'one' ? forms.one : forms.other).replace('#', whole.format(value))

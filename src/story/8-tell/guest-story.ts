@@ -15,7 +15,7 @@ export type MoveStory = {
   readonly is: 'moved' | 'failed' | 'open'
   readonly pause: Measured
   /** already: found done, by others or by a try of ours that nobody timed. */
-  readonly whyUnmeasured?: 'no-figure' | 'already' | 'was-stopped' | 'not-moved'
+  readonly whyUnmeasured?: 'no-figure' | 'already' | 'was-stopped' | 'not-moved' | 'restart'
 }
 
 export type GuestStory = {
@@ -96,5 +96,8 @@ function pauseOf(outcome: DidMigrate, mode: MoveMode): Pick<MoveStory, 'pause' |
   if (outcome.is === 'failed') return { pause: 'unmeasured', whyUnmeasured: 'not-moved' }
   if (mode === 'offline') return { pause: 'unmeasured', whyUnmeasured: 'was-stopped' }
   if (outcome.measured !== undefined && outcome.measured !== 'unmeasured') return { pause: outcome.measured }
-  return { pause: 'unmeasured', whyUnmeasured: outcome.is === 'already' ? 'already' : 'no-figure' }
+  return {
+    pause: 'unmeasured',
+    whyUnmeasured: outcome.is === 'already' ? 'already' : mode === 'restart' ? 'restart' : 'no-figure',
+  }
 }

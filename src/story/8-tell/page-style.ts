@@ -16,13 +16,15 @@ p { margin: 0 0 .8rem }
 .short h2 { margin-top: 1rem }
 table { width: 100%; border-collapse: collapse; font-size: .9375rem; font-variant-numeric: tabular-nums }
 caption { text-align: left; font-weight: 600; padding: .4rem 0 }
-th, td { text-align: left; vertical-align: top; padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line) }
+th, td { overflow-wrap: break-word; text-align: left; vertical-align: top; padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line) }
 thead th { color: var(--soft); font-weight: 500; font-size: .875rem }
-tbody th { padding-top: 1.1rem; font-weight: 600 }
-tbody th span { font-weight: 400; color: var(--soft) }
+tbody th { font-weight: 600 }
+th[scope=rowgroup] { padding-top: 1.1rem }
+th[scope=rowgroup] span { font-weight: 400; color: var(--soft) }
 th:last-child, td:last-child { padding-right: 0 }
+td:nth-child(2) { min-width: 6.5rem }
 .figure { white-space: nowrap }
-.why { color: var(--soft); display: block; font-size: .875rem }
+.why { color: var(--soft); display: block; font-size: .875rem; font-weight: 400 }
 .over { color: var(--warn); font-weight: 600 }
 ul { margin: 0 0 .8rem; padding-left: 1.2rem }
 code { font: .875rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; word-break: break-all }

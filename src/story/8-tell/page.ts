@@ -10,6 +10,12 @@ import { stakeOf, summaryOf } from './summary.ts'
 import type { TellOptions } from './tell-options.ts'
 import type { Labels } from './words.ts'
 
+/** The day is said only where it is not the one in the title. */
+function clockOf({ story, formats }: Pick<Page, 'story' | 'formats'>, atMs: number): string {
+  const day = formats.date(atMs)
+  return day === formats.date(story.openedAtMs) ? formats.clock(atMs) : `${day}, ${formats.clock(atMs)}`
+}
+
 type Page = {
   readonly story: CustomerStory
   readonly label: Labels
@@ -70,38 +76,43 @@ export function titleOf(story: CustomerStory): string {
 const simulatedNote = ({ options, label }: Page): Html =>
   options.simulated ? html`<p class="simulated" role="note">${label.simulatedLong}</p>` : NOTHING
 
-function guestsTable({ story, label, formats }: Page): Html {
+function guestsTable(page: Page): Html {
+  const { story, label } = page
   return html`<h3>${label.guests}</h3>
 <table>
-<thead><tr><th scope="col">${label.when}</th><th scope="col">${label.way}</th><th scope="col">${label.how}</th><th scope="col">${label.pause}</th></tr></thead>
-${story.guests.map((guest) => guestRows(guest, label, formats))}
+<thead><tr><th scope="col">${label.when}</th><th scope="col">${label.way}</th><th scope="col">${label.pause}</th></tr></thead>
+${story.guests.map((guest) => guestRows(page, guest))}
 </table>`
 }
 
-function guestRows(guest: GuestStory, label: Labels, formats: Formats): Html {
+function guestRows(page: Page, guest: GuestStory): Html {
+  const { label } = page
   const rows =
     guest.moves.length > 0
-      ? guest.moves.map((move) => moveRow(guest, move, label, formats))
-      : [html`<tr><td colspan="4">${label.neverMoved}</td></tr>`]
-  const others = guest.movedByOthers > 0 ? html`<tr><td colspan="4">${label.movedByOthers}</td></tr>` : NOTHING
+      ? guest.moves.map((move) => moveRow(page, guest, move))
+      : [html`<tr><td colspan="3">${label.neverMoved}</td></tr>`]
+  const others = guest.movedByOthers > 0 ? html`<tr><td colspan="3">${label.movedByOthers}</td></tr>` : NOTHING
   return html`<tbody>
-<tr><th colspan="4" scope="rowgroup">${guest.name} <span>${guest.vmid}</span></th></tr>
+<tr><th colspan="3" scope="rowgroup">${guest.name} <span>${guest.vmid}</span></th></tr>
 ${rows}${others}
 </tbody>`
 }
 
-function moveRow(guest: GuestStory, move: MoveStory, label: Labels, formats: Formats): Html {
+function moveRow(page: Page, guest: GuestStory, move: MoveStory): Html {
+  const { label } = page
   const atMs = move.startedAtMs === 'unknown' ? move.endedAtMs : move.startedAtMs
-  const when = atMs === 'unknown' ? '' : formats.clock(atMs)
+  const when = atMs === 'unknown' ? '' : clockOf(page, atMs)
   const how = move.is === 'moved' ? label.mode[move.mode] : move.is === 'failed' ? label.failed : label.open
-  return html`<tr><td class="figure">${when}</td><td>${move.from} → ${move.to}</td><td>${how}</td><td>${pauseCell(guest, move, label, formats)}</td></tr>
+  return html`<tr><td class="figure">${when}</td><td>${move.from} → ${move.to}<span class="why">${how}</span></td><td>${pauseCell(page, guest, move)}</td></tr>
 `
 }
 
-function pauseCell(guest: GuestStory, move: MoveStory, label: Labels, formats: Formats): Html {
+function pauseCell({ label, formats }: Page, guest: GuestStory, move: MoveStory): Html {
   if (move.pause === 'unmeasured') {
-    const why = move.whyUnmeasured ? html`<span class="why">${label.whyUnmeasured[move.whyUnmeasured]}</span>` : NOTHING
-    return html`${label.unmeasured}${why}`
+    const why = move.whyUnmeasured && label.whyUnmeasured[move.whyUnmeasured]
+    // Nothing ran or nothing moved: there was no pause to measure.
+    if (why && (move.whyUnmeasured === 'was-stopped' || move.whyUnmeasured === 'not-moved')) return html`${why}`
+    return html`${label.unmeasured}${why ? html`<span class="why">${why}</span>` : NOTHING}`
   }
   const { blackoutMs } = move.pause
   const over = guest.overBudget.find((pause) => pause.blackoutMs === blackoutMs)
@@ -109,40 +120,48 @@ function pauseCell(guest: GuestStory, move: MoveStory, label: Labels, formats: F
   return over ? html`${figure}<span class="why">${label.budget} ${formats.pause(over.budgetMs)}</span>` : figure
 }
 
-function probeTable({ story, label, formats }: Page): Html {
+function probeTable(page: Page): Html {
+  const { story, label } = page
   const { readings } = story.probe
   if (readings.length === 0) return html`<h3>${label.probe}</h3><p>${label.probeNone}</p>`
   const names = new Map(story.guests.map(({ vmid, name }) => [vmid, name]))
-  const row = (
-    reading: ProbeReading,
-  ) => html`<tr><th scope="row">${names.get(reading.guest) ?? reading.guest}</th>${probeCells(reading, label, formats)}</tr>
+  const row = (reading: ProbeReading) =>
+    html`<tr><th scope="row">${names.get(reading.guest) ?? reading.guest}${watched(page, reading)}</th>${probeCells(page, reading)}</tr>
 `
   return html`<h3>${label.probe}</h3>
 <table class="probe">
-<thead><tr><th scope="col">${label.guest}</th><th scope="col">${label.window}</th><th scope="col">${label.interval}</th><th scope="col">${label.lost}</th><th scope="col">${label.gap}</th></tr></thead>
+<thead><tr><th scope="col">${label.guest}</th><th scope="col">${label.lost}</th><th scope="col">${label.gap}</th></tr></thead>
 <tbody>
 ${readings.map(row)}</tbody>
 </table>`
 }
 
-function probeCells(reading: ProbeReading, label: Labels, formats: Formats): Html {
+const watched = ({ formats }: Page, reading: ProbeReading): Html =>
+  reading.is === 'measured'
+    ? html`<span class="why">${formats.time(reading.fromMs)}–${formats.time(reading.toMs)}</span>`
+    : NOTHING
+
+function probeCells(page: Page, reading: ProbeReading): Html {
+  const { label, formats } = page
   if (reading.is === 'unmeasured') {
-    return html`<td colspan="4">${label.unmeasured}<span class="why">${reading.reason}</span></td>`
+    return html`<td colspan="2">${label.unmeasured}<span class="why">${reading.reason}</span></td>`
   }
-  const { fromMs, toMs, intervalMs, sentCount, lostCount, longestGapMs, longestGapAtMs } = reading
+  const { intervalMs, sentCount, lostCount, longestGapMs, longestGapAtMs } = reading
   const gap =
     lostCount === 0
       ? html`${label.gapNone}`
-      : html`<span class="figure">${formats.pause(longestGapMs)}</span><span class="why">${formats.clock(longestGapAtMs)}</span>`
-  return html`<td>${formats.time(fromMs)}–${formats.time(toMs)}</td><td class="figure">${formats.pause(intervalMs)}</td><td>${formats.number(lostCount)} / ${formats.number(sentCount)}</td><td>${gap}</td>`
+      : html`<span class="figure">${formats.pause(longestGapMs)}</span><span class="why">${clockOf(page, longestGapAtMs)}</span>`
+  const every = html`<span class="why">${label.every(formats.pause(intervalMs))}</span>`
+  return html`<td><span class="figure">${formats.number(lostCount)} / ${formats.number(sentCount)}</span>${every}</td><td>${gap}</td>`
 }
 
-function repairText({ label, formats }: Page, repair: RepairStory): Html {
+function repairText(page: Page, repair: RepairStory): Html {
+  const { label } = page
   const done =
     repair.did.length > 0
       ? html`<p>${label.did}:</p><ul>${repair.did.map((item) => html`<li>${item}</li>`)}</ul>`
       : NOTHING
-  return html`<p>${repair.by}, ${formats.clock(repair.answeredAtMs)}. ${label.found}: ${repair.found}</p>${done}`
+  return html`<p>${repair.by}, ${clockOf(page, repair.answeredAtMs)}. ${label.found}: ${repair.found}</p>${done}`
 }
 
 function evidence({ story, label, formats }: Page): Html {

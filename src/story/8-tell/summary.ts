@@ -3,7 +3,7 @@ import type { CustomerStory } from './decide.ts'
 import { type Formats, formatsFor } from './formats.ts'
 import { isHome, isMoved, type MoveStory } from './guest-story.ts'
 import { wordsFor } from './languages.ts'
-import type { Span, Words } from './words.ts'
+import type { PartWord, Span, Words } from './words.ts'
 
 type Telling = { readonly story: CustomerStory; readonly words: Words; readonly formats: Formats }
 
@@ -40,9 +40,18 @@ function saw({ story, words, formats }: Telling): string[] {
   const { part, class: kind, episodes, windowS } = story.saw
   const span = windowS > 0 ? { span: formats.span(windowS * 1000) } : {}
   return [
-    words.saw({ part, node: story.node, class: kind, times: Math.max(1, episodes), ...span }),
+    words.saw({ part, partKind: partWord(part), node: story.node, class: kind, times: Math.max(1, episodes), ...span }),
     words.ending[story.ending],
   ]
+}
+
+/** A finding names its part as the BMC does; the reader wants to know what kind of thing that is. */
+function partWord(part: string): PartWord {
+  if (part === 'node') return 'hardware'
+  if (/fan/i.test(part)) return 'fan'
+  if (/^(psu|ps\d|power)/i.test(part)) return 'psu'
+  if (/dimm|memory/i.test(part)) return 'memory'
+  return /disk|nvme|ssd|hdd/i.test(part) ? 'disk' : 'part'
 }
 
 function did({ story, words, formats }: Telling): string[] {
@@ -89,10 +98,11 @@ function overBudget({ story, words, formats }: Telling): string {
 function probed({ story, words, formats }: Telling): string[] {
   const { worst, coarsestIntervalMs, measuredGuests, unwatchedMoves } = story.probe
   if (!worst || coarsestIntervalMs === undefined) return [words.probeUnmeasured]
+  const guest = story.guests.find(({ vmid }) => vmid === worst.guest)?.name ?? ''
   const seen =
     worst.lostCount === 0
       ? words.probeClean(formats.pause(coarsestIntervalMs))
-      : words.probeGap({ gap: formats.pause(worst.longestGapMs), interval: formats.pause(worst.intervalMs) })
+      : words.probeGap({ gap: formats.pause(worst.longestGapMs), interval: formats.pause(worst.intervalMs), guest })
   const moved = story.guests.filter(({ moves }) =>
     moves.some((move) => isMoved(move) && move.mode !== 'offline'),
   ).length

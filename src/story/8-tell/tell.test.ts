@@ -47,9 +47,9 @@ describe('a night that goes well', () => {
   test('says in English what was seen, done and measured', () => {
     expect(shortText(storyOf(GOOD_NIGHT, 'acorn'))).toBe(
       [
-        'FAN3 of node pve3 dropped out 4 times in 31 h and came back each time.',
+        'The fan FAN3 of node pve3 stopped working 4 times in 31 h and started again each time.',
         'We moved 2 of your guests while they ran and restarted 1 guest to move it. The node was off from 09:22 to 10:06 UTC. All 3 guests are where they were before.',
-        'The longest pause that the hypervisor measured was 62 ms. For 1 of 4 moves it gave no figure. How long a restart took was not measured. Our outside probe, asking every 100 ms, saw a longest gap of 4.8 s.',
+        'The longest pause that the hypervisor measured was 62 ms. For 1 of 4 moves it gave no figure. How long a restart took was not measured. Our outside probe, asking every 100 ms, saw a longest gap of 4.8 s, on acorn-cron.',
         'Ana Ruiz repaired the node, 39 min after the order. Storage ran with reduced redundancy from 09:20 to 10:25 UTC.',
         'Nothing is left to do for you.',
       ].join('\n'),
@@ -58,7 +58,7 @@ describe('a night that goes well', () => {
 
   test('says in French that the probe missed nothing, and what it cannot see', () => {
     const text = shortText(storyOf(GOOD_NIGHT, 'birch'))
-    expect(text).toContain('FAN3 du nœud pve3 s’est arrêté 4 fois en 31 h')
+    expect(text).toContain('Le ventilateur FAN3 du nœud pve3 a cessé de fonctionner 4 fois en 31 h')
     expect(text).toContain('Nous avons déplacé 1 de vos serveurs virtuels en marche.')
     expect(text).toContain('La plus longue pause mesurée par l’hyperviseur a été de 41 ms.')
     expect(text).toContain('toutes les 100 ms et toutes les réponses sont arrivées')

@@ -1,26 +1,36 @@
 /** English. */
 import { formatsFor } from './formats.ts'
-import type { Span, Words } from './words.ts'
+import type { PartWord, Span, Words } from './words.ts'
 
 const { count, list, number } = formatsFor('en')
+
+const PART: Record<PartWord, string> = {
+  fan: 'The fan',
+  psu: 'The power supply',
+  memory: 'The memory module',
+  disk: 'The disk',
+  part: 'The part',
+  hardware: 'Hardware',
+}
 
 const spanText = ({ from, to }: Span) => (to === undefined ? `since ${from} UTC` : `from ${from} to ${to} UTC`)
 
 export const ENGLISH: Words = {
-  saw: ({ part, node, class: kind, times, span }) => {
+  saw: ({ part, partKind, node, class: kind, times, span }) => {
     const often = `${count(times, { one: 'once', other: '# times' })}${span === undefined ? '' : ` in ${span}`}`
+    const thing = `${PART[partKind]}${partKind === 'hardware' ? '' : ` ${part}`}`
     switch (kind) {
       case 'intermittent':
-        return `${part} of node ${node} dropped out ${often} and came back each time.`
+        return `${thing} of node ${node} stopped working ${often} and started again each time.`
       case 'hard':
-        return `${part} of node ${node} failed.`
+        return `${thing} of node ${node} failed.`
       case 'common-cause':
-        return `Several parts of node ${node} dropped out together, ${often}.`
+        return `Several parts of node ${node} stopped working together, ${often}.`
       case 'operator':
-        return `Our operators found a fault in ${part} of node ${node}.`
+        return `Our operators found a fault of node ${node}: ${part}.`
       case 'threshold':
       case 'bmc':
-        return `The monitoring of node ${node} reported a fault in ${part}.`
+        return `The monitoring of node ${node} reported a fault: ${part}.`
     }
   },
   moved: ({ live, restart, offline, failed }) => {
@@ -55,7 +65,8 @@ export const ENGLISH: Words = {
   restartUnmeasured: 'How long a restart took was not measured.',
   probeClean: (interval) =>
     `Our outside probe asked every ${interval} and missed no answer; a shorter gap it cannot see.`,
-  probeGap: ({ gap, interval }) => `Our outside probe, asking every ${interval}, saw a longest gap of ${gap}.`,
+  probeGap: ({ gap, interval, guest }) =>
+    `Our outside probe, asking every ${interval}, saw a longest gap of ${gap}, on ${guest}.`,
   probeUnmeasured: 'Our outside probe measured nothing.',
   probePartly: ({ measured, all }) =>
     `It covered ${number(measured)} of ${count(all, { one: '# guest', other: '# guests' })}.`,
@@ -72,7 +83,7 @@ export const ENGLISH: Words = {
       case 'nothing-found':
         return `${by} checked the node and found nothing wrong${after}. We count that as a false alarm.`
       case 'cannot':
-        return `${by} could not repair the node${after}.`
+        return `${by} could not repair the node.`
     }
   },
   unverified: 'The check after the repair was not passed.',
@@ -102,8 +113,7 @@ export const ENGLISH: Words = {
     annex: 'In detail',
     guests: 'Your guests (virtual machines and containers)',
     when: 'When (UTC)',
-    way: 'From → to',
-    how: 'How',
+    way: 'Move',
     pause: 'Pause',
     budget: 'limit',
     mode: { live: 'while running', restart: 'restarted', offline: 'while stopped' },
@@ -115,15 +125,14 @@ export const ENGLISH: Words = {
       already: 'found already done; nobody timed it',
       'was-stopped': 'it was not running',
       'not-moved': 'it stayed where it was',
+      restart: 'nobody timed the restart',
     },
     neverMoved: 'Not moved.',
     movedByOthers: 'Also moved by others than us.',
     probe: 'Our outside probe',
     probeNone: 'Not measured: there is no reading for your guests.',
-    window: 'Watched (UTC)',
-    interval: 'Asked every',
-    sent: 'Asked',
-    lost: 'Missed',
+    lost: 'Answers missed',
+    every: (interval) => `asked every ${interval}`,
     gap: 'Longest gap',
     gapNone: 'none seen',
     guest: 'Guest',

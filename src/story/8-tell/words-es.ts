@@ -1,26 +1,36 @@
 /** Spanish. */
 import { formatsFor } from './formats.ts'
-import type { Span, Words } from './words.ts'
+import type { PartWord, Span, Words } from './words.ts'
 
 const { count, list, number } = formatsFor('es')
+
+const PART: Record<PartWord, string> = {
+  fan: 'El ventilador',
+  psu: 'La fuente de alimentación',
+  memory: 'El módulo de memoria',
+  disk: 'El disco',
+  part: 'La pieza',
+  hardware: 'Hardware',
+}
 
 const spanText = ({ from, to }: Span) => (to === undefined ? `desde las ${from} UTC` : `de ${from} a ${to} UTC`)
 
 export const SPANISH: Words = {
-  saw: ({ part, node, class: kind, times, span }) => {
+  saw: ({ part, partKind, node, class: kind, times, span }) => {
     const often = `${count(times, { one: 'una vez', other: '# veces' })}${span === undefined ? '' : ` en ${span}`}`
+    const thing = `${PART[partKind]}${partKind === 'hardware' ? '' : ` ${part}`}`
     switch (kind) {
       case 'intermittent':
-        return `${part} del nodo ${node} se detuvo ${often} y cada vez volvió a funcionar.`
+        return `${thing} del nodo ${node} dejó de funcionar ${often} y cada vez volvió a hacerlo.`
       case 'hard':
-        return `${part} del nodo ${node} falló.`
+        return `${thing} del nodo ${node} falló.`
       case 'common-cause':
-        return `Varias piezas del nodo ${node} se detuvieron a la vez, ${often}.`
+        return `Varias piezas del nodo ${node} dejaron de funcionar a la vez, ${often}.`
       case 'operator':
-        return `Nuestros operadores hallaron un defecto en ${part} del nodo ${node}.`
+        return `Nuestros operadores hallaron un defecto del nodo ${node}: ${part}.`
       case 'threshold':
       case 'bmc':
-        return `La supervisión del nodo ${node} avisó de un defecto en ${part}.`
+        return `La supervisión del nodo ${node} avisó de un defecto: ${part}.`
     }
   },
   moved: ({ live, restart, offline, failed }) => {
@@ -76,8 +86,8 @@ export const SPANISH: Words = {
   restartUnmeasured: 'No se midió cuánto duró un reinicio.',
   probeClean: (interval) =>
     `Nuestra sonda externa preguntó cada ${interval} y no faltó ninguna respuesta; un corte más breve no lo ve.`,
-  probeGap: ({ gap, interval }) =>
-    `Nuestra sonda externa, que pregunta cada ${interval}, vio un corte de ${gap} como máximo.`,
+  probeGap: ({ gap, interval, guest }) =>
+    `Nuestra sonda externa, que pregunta cada ${interval}, vio un corte de ${gap} como máximo, en ${guest}.`,
   probeUnmeasured: 'Nuestra sonda externa no midió nada.',
   probePartly: ({ measured, all }) =>
     `Abarcó ${number(measured)} de ${count(all, { one: '# servidor virtual', other: '# servidores virtuales' })}.`,
@@ -97,7 +107,7 @@ export const SPANISH: Words = {
       case 'nothing-found':
         return `${by} revisó el nodo y no encontró nada${after}. Lo contamos como falsa alarma.`
       case 'cannot':
-        return `${by} no pudo reparar el nodo${after}.`
+        return `${by} no pudo reparar el nodo.`
     }
   },
   unverified: 'La comprobación posterior a la reparación no se superó.',
@@ -128,8 +138,7 @@ export const SPANISH: Words = {
     annex: 'En detalle',
     guests: 'Sus servidores virtuales (máquinas y contenedores)',
     when: 'Cuándo (UTC)',
-    way: 'De → a',
-    how: 'Cómo',
+    way: 'Traslado',
     pause: 'Pausa',
     budget: 'límite',
     mode: { live: 'en marcha', restart: 'reiniciado', offline: 'parado' },
@@ -141,15 +150,14 @@ export const SPANISH: Words = {
       already: 'ya estaba hecho; nadie lo cronometró',
       'was-stopped': 'no estaba en marcha',
       'not-moved': 'se quedó donde estaba',
+      restart: 'nadie cronometró el reinicio',
     },
     neverMoved: 'No se movió.',
     movedByOthers: 'También lo movieron otros.',
     probe: 'Nuestra sonda externa',
     probeNone: 'No medido: no hay lecturas de sus servidores virtuales.',
-    window: 'Observado (UTC)',
-    interval: 'Cada',
-    sent: 'Preguntas',
     lost: 'Sin respuesta',
+    every: (interval) => `cada ${interval}`,
     gap: 'Corte más largo',
     gapNone: 'ninguno visto',
     guest: 'Servidor virtual',

@@ -3,8 +3,11 @@ import type { FindingClass } from '#domain/finding'
 import type { CustomerStory } from './decide.ts'
 import type { MoveStory } from './guest-story.ts'
 
+export type PartWord = 'fan' | 'psu' | 'memory' | 'disk' | 'part' | 'hardware'
+
 export type SawFacts = {
   readonly part: string
+  readonly partKind: PartWord
   readonly node: string
   readonly class: FindingClass
   readonly times: number
@@ -29,7 +32,7 @@ export type Words = {
   readonly pauseUnmeasured: string
   readonly restartUnmeasured: string
   readonly probeClean: (interval: string) => string
-  readonly probeGap: (facts: { readonly gap: string; readonly interval: string }) => string
+  readonly probeGap: (facts: { readonly gap: string; readonly interval: string; readonly guest: string }) => string
   readonly probeUnmeasured: string
   readonly probePartly: (facts: { readonly measured: number; readonly all: number }) => string
   readonly probeUnwatched: (moves: number) => string
@@ -61,7 +64,6 @@ export type Labels = {
   readonly guests: string
   readonly when: string
   readonly way: string
-  readonly how: string
   readonly pause: string
   readonly budget: string
   readonly mode: Record<MoveStory['mode'], string>
@@ -73,10 +75,8 @@ export type Labels = {
   readonly movedByOthers: string
   readonly probe: string
   readonly probeNone: string
-  readonly window: string
-  readonly interval: string
-  readonly sent: string
   readonly lost: string
+  readonly every: (interval: string) => string
   readonly gap: string
   readonly gapNone: string
   readonly guest: string

@@ -45,6 +45,8 @@ create table coulisse.saga (
   status text not null default 'running' check (status in ('running', 'ended', 'crashed')),
   result json,
   text text,
+  -- A person has taken over: it never runs again, and its keys are free.
+  released_at timestamptz,
   made_at timestamptz not null default clock_timestamp(),
   ended_at timestamptz
 );

@@ -108,10 +108,7 @@ export function configOf(guest: WorldGuest): Record<string, unknown> {
       ]),
     ),
     ...Object.fromEntries(
-      spec.passthrough.map((device, index) => [
-        isVm ? `hostpci${index}` : `dev${index}`,
-        device.replace(/^\w+: /, ''),
-      ]),
+      spec.passthrough.map((device, index) => [isVm ? `hostpci${index}` : `dev${index}`, device.replace(/^\w+: /, '')]),
     ),
     ...(spec.onboot ? { onboot: 1 } : {}),
     ...(spec.template ? { template: 1 } : {}),

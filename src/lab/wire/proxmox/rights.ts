@@ -8,14 +8,7 @@ export type LabToken = {
 }
 
 /** All that the story needs, over separate tokens or one: observe, drain, ceph, power. */
-export const OBSERVE = [
-  'Sys.Audit',
-  'VM.Audit',
-  'Datastore.Audit',
-  'Pool.Audit',
-  'Mapping.Audit',
-  'SDN.Audit',
-] as const
+export const OBSERVE = ['Sys.Audit', 'VM.Audit', 'Datastore.Audit', 'Pool.Audit', 'Mapping.Audit', 'SDN.Audit'] as const
 export const FULL_RIGHTS = { '/': [...OBSERVE, 'VM.Migrate', 'VM.PowerMgmt', 'Sys.Modify', 'Sys.PowerMgmt'] }
 
 /** '/vms/100' is asked at '/vms/100', '/vms' and '/'. */
@@ -37,7 +30,9 @@ export function permissionsOf(token: LabToken): Record<string, Record<string, 1>
   return Object.fromEntries(entries.filter(([, rights]) => Object.keys(rights).length > 0))
 }
 
-export type SignedIn = { readonly is: 'token'; readonly token: LabToken } | { readonly is: 'refused'; readonly text: string }
+export type SignedIn =
+  | { readonly is: 'token'; readonly token: LabToken }
+  | { readonly is: 'refused'; readonly text: string }
 
 /** Recorded: no header 'No ticket', anything wrong 'Authentication failed!', both with an empty body. */
 export function signIn(tokens: readonly LabToken[], header: string | undefined): SignedIn {
