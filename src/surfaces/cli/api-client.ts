@@ -24,19 +24,22 @@ export type Described = {
 
 const Ready = z.looseObject({ url: z.url() })
 
-/** `--url`, or the address that the control plane wrote as its first line into the state folder. */
+/** `--url`, or the address that a control plane wrote as its first line into its state folder. */
 export async function urlOf({ url, state }: Target): Promise<string> {
   if (url !== undefined) {
     if (!URL.canParse(url)) throw new BadInput([`--url: ${url} is no address`])
     return url.replace(/\/+$/, '')
   }
-  if (state === undefined) throw new BadInput(['--url or --state: say where the control plane is'])
-  const file = join(state, 'logs', 'control-plane.out')
+  const file = join(state ?? (await demoState()), 'logs', 'control-plane.out')
   const first = (await readFile(file, 'utf8').catch(() => '')).split('\n')[0] ?? ''
   const ready = Ready.safeParse(jsonIn(first))
-  if (!ready.success) throw new BadInput([`--state: no control plane has written its address to ${file}`])
+  if (!ready.success)
+    throw new BadInput([`--url or --state: say where the control plane is; none has written its address to ${file}`])
   return ready.data.url.replace(/\/+$/, '')
 }
+
+/** Nothing named: the demo of this machine. */
+const demoState = async () => (await import('#app/demo/launch')).defaultStateDir(false)
 
 function jsonIn(text: string): unknown {
   try {

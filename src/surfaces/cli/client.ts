@@ -39,7 +39,7 @@ function command(parent: Command, name: string, description: string): Command {
     .command(name)
     .description(description)
     .addOption(new Option('--url <url>', 'where the control plane is').env('COULISSE_URL'))
-    .option('--state <dir>', 'the state folder of a control plane on this machine')
+    .option('--state <dir>', 'the state folder of a control plane on this machine; left out: the demo’s')
     .option('--json', 'print JSON and nothing else on stdout')
 }
 

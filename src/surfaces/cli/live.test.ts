@@ -66,7 +66,8 @@ test('where there is no terminal, the journal is written line by line, each row 
   const written: string[] = []
   const live = new LiveView({ write: (text: string) => written.push(text) }, { simulated: true })
   const rows = nightRows('draining')
-  for (const row of [...rows, ...rows]) live.row(row)
+  for (const row of rows.slice(0, 5)) live.row(row)
+  for (const _ of [1, 2]) live.show(rows, 0)
   live.stop()
   expect(written).toHaveLength(rows.filter(({ event }) => event.kind !== 'guest-copying').length)
   expect(written.at(-1)).toBe('+00:06:00  guest 101: runs on pve1, blackout 62 ms\n')

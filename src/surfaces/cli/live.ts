@@ -209,8 +209,15 @@ export class LiveView {
     }
   }
 
+  /** The whole journal so far, as somebody who polls has it: tells what is new. */
+  show(rows: readonly JournalRow[], nowMs: number): void {
+    for (const row of rows.slice(this.#view?.lastSeq ?? 0)) this.row(row)
+    this.tick(nowMs)
+  }
+
   /** The story's clock went on without a row: a soak, a wait. */
   tick(nowMs: number): void {
+    if (this.#view === undefined) return
     this.#nowMs = Math.max(this.#nowMs, nowMs)
     if (this.#stream.isTTY) this.#paintSoon()
   }

@@ -37,7 +37,15 @@ async function at(moment: NightMoment) {
 }
 
 test('bad input: exit 2, one line a fault on stderr, nothing on stdout', async () => {
-  const cases = [['nope'], ['verify'], ['verify', '/nope'], ['bench', 'nope'], ['status'], ['pause', '--url', 'nope']]
+  const cases = [
+    ['nope'],
+    ['verify'],
+    ['verify', '/nope'],
+    ['bench', 'nope'],
+    ['status', '--state', folder],
+    ['pause', '--url', 'nope'],
+    ['serve', '--config', '/nope'],
+  ]
   for (const args of cases) {
     const { code, out, err } = await coulisse(...args)
     expect([args, code, out, err.trim().split('\n').length]).toEqual([args, 2, '', 1])
