@@ -33,7 +33,8 @@ export type MoveView = {
         readonly transferredBytes: number
         readonly totalBytes: number
       }
-    | { readonly is: 'done'; readonly atMs: number; readonly measured: Measured }
+    /** `arrivedOn`: where HA took it, if that is not where it was sent. */
+    | { readonly is: 'done'; readonly atMs: number; readonly measured: Measured; readonly arrivedOn: NodeName }
     | { readonly is: 'failed'; readonly atMs: number; readonly text: string }
 }
 
@@ -313,11 +314,15 @@ function doing(view: MaintenanceView, act: Act, outcome: Outcome, atMs: number):
 function moved(view: MaintenanceView, act: Extract<Act, { kind: 'migrate' }>, outcome: Outcome, atMs: number) {
   if (outcome.is === 'failed') return { moves: withMove(view, act, { is: 'failed', atMs, text: outcome.text }) }
   const measured = outcome.measured ?? 'unmeasured'
+  const arrivedOn = outcome.at ?? act.to
   return {
-    moves: withMove(view, act, { is: 'done', atMs, measured }),
-    guests: relocated(view.guests, act.guest, outcome.at ?? act.to),
+    moves: withMove(view, act, { is: 'done', atMs, measured, arrivedOn }),
+    guests: relocated(view.guests, act.guest, arrivedOn),
   }
 }
+
+/** Where a move leads, or led: its target, or where HA took the guest instead. */
+export const endOf = ({ to, state }: MoveView): NodeName => (state.is === 'done' ? state.arrivedOn : to)
 
 const doneMoves = (view: MaintenanceView) => view.moves.filter(({ state }) => state.is === 'done')
 

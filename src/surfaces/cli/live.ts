@@ -5,6 +5,7 @@ import { renderEvent, renderLogLine } from '#domain/render'
 import { copiedFraction, statusOf, waitingIn } from '#domain/status'
 import {
   advance,
+  endOf,
   homecomingOf,
   longestBlackoutOf,
   longestProbeGapOf,
@@ -61,7 +62,7 @@ function headLines({ view, nowMs, simulated }: LivePicture): readonly Line[] {
   ]
 }
 
-const STAGE_CELL_WIDTH = 22
+const STAGE_CELL_WIDTH = 21
 
 /** Two rows of four, so that eight stages with their times fit 90 columns. */
 function stageLines(view: MaintenanceView, nowMs: number): readonly Line[] {
@@ -76,7 +77,7 @@ function stageCell(stage: StageView, view: MaintenanceView, nowMs: number): Line
   const isHeld = view.gate?.stage === stage.stage || view.paused !== undefined
   const [sign, tone]: readonly [string, Tone] =
     state === 'done' ? ['✓', 'good'] : state === 'ahead' ? ['·', 'dim'] : isHeld ? ['◌', 'wait'] : ['●', 'busy']
-  return { text: `${sign} ${text}`.padEnd(STAGE_CELL_WIDTH), tone }
+  return { text: `${`${sign} ${text}`.padEnd(STAGE_CELL_WIDTH)} `, tone }
 }
 
 function waitingLines(view: MaintenanceView): readonly Line[] {
@@ -113,7 +114,7 @@ const doneAtMs = ({ state }: MoveView) => (state.is === 'done' ? state.atMs : 0)
 
 function moveLine(move: MoveView, name: string): Line {
   const who = `  ${String(move.guest).padEnd(6)}${name.slice(0, 16).padEnd(17)}`
-  const way = `${move.from} → ${move.to}`.padEnd(15)
+  const way = `${move.from} → ${endOf(move)}`.padEnd(15)
   return [{ text: `${who}${way} ${move.mode.padEnd(8)}`, tone: 'plain' }, stateOf(move)]
 }
 
