@@ -34,7 +34,7 @@ export type Act =
   | { readonly kind: 'issue-work-order'; readonly order: WorkOrderId }
 
 export type Outcome =
-  | { readonly is: 'done'; readonly measured?: Measured; readonly text?: string }
-  /** Somebody, or an earlier try of ours, had done it already. */
-  | { readonly is: 'already'; readonly measured?: Measured }
+  | { readonly is: 'done'; readonly measured?: Measured; readonly text?: string; readonly at?: NodeName }
+  /** Somebody, or an earlier try of ours, had done it already. `at`: where a guest is, when HA chose another node than we. */
+  | { readonly is: 'already'; readonly measured?: Measured; readonly at?: NodeName }
   | { readonly is: 'failed'; readonly text: string }

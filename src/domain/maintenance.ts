@@ -52,6 +52,11 @@ export type ControlMessage =
   | { readonly kind: 'resume'; readonly by: string }
   | { readonly kind: 'abort'; readonly by: string; readonly reason: string }
 
+/** What the inbox of a maintenance holds; `key` makes a message sent twice one message. */
+export type InboxMessage =
+  | { readonly key: string; readonly control: ControlMessage }
+  | { readonly key: string; readonly answer: WorkOrderAnswer }
+
 /** Where a rack's hands find the node. */
 export type Place = {
   readonly site: string

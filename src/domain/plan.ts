@@ -29,6 +29,19 @@ export type HomeMove = {
   readonly mode: MoveMode
 }
 
+/** The way home as it is executed: steps and forecast as in a plan, and who stays where he is, with the reason. */
+export type HomePlan = {
+  readonly moves: readonly (HomeMove & {
+    readonly step: number
+    readonly startsAtS: number
+    readonly endsAtS: number
+    readonly forecastBlackoutMs: number
+  })[]
+  readonly stays: readonly Stay[]
+  readonly parallelMigrations: number
+  readonly makespanS: number
+}
+
 /** The constants behind the forecast. */
 export type ForecastModel = {
   readonly streamBitsPerSecond: number

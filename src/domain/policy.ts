@@ -28,6 +28,8 @@ export type StoryPolicy = {
   readonly plan: PlanPolicy
   /** People who must approve; two where four eyes are asked. */
   readonly approvalsNeeded: number
+  /** A plan that had to be revised in the middle of a drain wants a person again; else one that keeps every rule goes on. */
+  readonly revisionsNeedApproval: boolean
   /** Local hours of a working day in which a drain may begin, UTC; absent: always. */
   readonly window?: { readonly fromHour: number; readonly toHour: number; readonly weekdaysOnly: boolean }
   /** An approved plan older than this is observed anew. */
@@ -54,6 +56,7 @@ export type StoryPolicy = {
 export const DEFAULT_STORY_POLICY: StoryPolicy = {
   plan: DEFAULT_PLAN_POLICY,
   approvalsNeeded: 1,
+  revisionsNeedApproval: false,
   planMaxAgeS: 900,
   emptyLooksApartS: 25,
   gateLimitS: 4 * 3600,

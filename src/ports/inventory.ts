@@ -8,6 +8,10 @@ export type Inventory = {
   /** The node's own DMI, against which its BMC is proven. */
   dmi(node: NodeName): Promise<{ readonly systemUuid: string; readonly serial: string }>
   customer(id: CustomerId): Promise<Customer | undefined>
+  /** Whose pages these are. */
+  readonly hoster: string
+  /** The figures come from the lab: said wherever they are shown. */
+  readonly simulated: boolean
   readonly operatorMail?: string
   readonly technicianMail?: string
 }

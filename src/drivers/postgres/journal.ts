@@ -69,6 +69,14 @@ export class PostgresJournal implements Journal {
     })
   }
 
+  /** Of the newest row of all maintenances; 0 when there is none. */
+  async lastId(): Promise<number> {
+    return asDriverError('find the end of the journal', async () => {
+      const { rows } = await this.#pool.query<{ id: string }>('select coalesce(max(id), 0) as id from coulisse.journal')
+      return Number(rows[0]?.id ?? 0)
+    })
+  }
+
   /** Rows of all maintenances, in order, from the one after `afterId` on (0: all), until `signal`; each once. */
   async *watch(afterId: number, signal: AbortSignal): AsyncGenerator<WatchedRow> {
     const bell = await listen(this.#pool)

@@ -1,0 +1,59 @@
+/** The BMC contract over the simulated world: in memory, and behind Redfish with our real driver in front, newer and older form. */
+import { nodeName } from '#domain/ids'
+import { redfishBmc } from '#drivers/redfish/redfish-bmc'
+import { labBmc } from '#lab/ports/bmc'
+import { smallSnapshot } from '#lab/testing/small-world'
+import { serveRedfish } from '#lab/wire/redfish/redfish-server'
+import { turnFan } from '#lab/world/bmc'
+import * as commands from '#lab/world/commands'
+import { createWorld } from '#lab/world/create'
+import { LabWorld } from '#lab/world/lab-world'
+import type { World } from '#lab/world/state'
+import { bmcContract } from './bmc-contract.ts'
+
+const newWorld = () => createWorld({ snapshot: smallSnapshot(), seed: 1, startAtMs: Date.UTC(2026, 10, 22, 8) })
+
+function bench(world: World, name: string) {
+  const node = world.nodes[name]
+  if (node === undefined) throw new Error(`${name} is not of this world`)
+  return {
+    node: node.name,
+    fan: 'FAN3',
+    identity: { systemUuid: node.systemUuid, serial: node.serial },
+    hands: {
+      stopFan: async () => turnFan(world, node, 'FAN3', true),
+      startFan: async () => turnFan(world, node, 'FAN3', false),
+      powerOff: async () => void commands.powerOffHard(world, node.name, 'others'),
+      clearLog: async () => void commands.clearSel(world, node.name, 'others'),
+      silence: async () => {
+        node.bmc.state = 'silent'
+      },
+      unsilence: async () => {
+        node.bmc.state = 'up'
+      },
+    },
+  }
+}
+
+bmcContract('in the lab’s memory', async () => {
+  const world = newWorld()
+  return { ...bench(world, 'pve3'), bmc: labBmc(new LabWorld(world)), close: async () => undefined }
+})
+
+for (const { name, form, signIn } of [
+  { name: 'pve1', form: 'newer', signIn: 'basic' },
+  { name: 'pve2', form: 'older', signIn: 'session' },
+] as const) {
+  bmcContract(`by Redfish’s ${form} form, signed in by ${signIn}`, async () => {
+    const world = newWorld()
+    const lab = await serveRedfish({ lab: new LabWorld(world), onChange: () => undefined })
+    const { user, password, fingerprint256 } = lab
+    const nodes = { [name]: { url: lab.urls[name] ?? '', user, password, fingerprint256, signIn } }
+    const bmc = redfishBmc({ nodes, clock: { nowMs: async () => world.nowMs, sleepUntil: async () => undefined } })
+    const close = async () => {
+      await bmc.close()
+      await lab.close()
+    }
+    return { ...bench(world, nodeName(name)), bmc, close }
+  })
+}

@@ -1,0 +1,56 @@
+/** The Ceph contract over the simulated world: in memory, and behind its `ceph` command with our real driver in front. */
+import { createServer } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { nodeName } from '#domain/ids'
+import { cephStorage } from '#drivers/ceph/ceph-storage'
+import { labStorage } from '#lab/ports/storage'
+import { smallSnapshot } from '#lab/testing/small-world'
+import { cephRequest } from '#lab/wire/ceph-cli/answer'
+import { upOsds } from '#lab/world/ceph'
+import { createWorld } from '#lab/world/create'
+import { LabWorld } from '#lab/world/lab-world'
+import type { World } from '#lab/world/state'
+import { storageContract } from './storage-contract.ts'
+
+const CEPH = fileURLToPath(new URL('../src/lab/wire/ceph-cli/ceph.mjs', import.meta.url))
+const newWorld = () => createWorld({ snapshot: smallSnapshot(), seed: 1, startAtMs: Date.UTC(2026, 10, 22, 8) })
+
+const bench = (world: World) => ({
+  host: nodeName('pve3'),
+  otherHost: nodeName('pve2'),
+  mayStopOsds: true,
+  mgrStandsBy: true,
+  hands: { startOsds: async () => upOsds(world, nodeName('pve3')) },
+})
+
+storageContract('in the lab’s memory', async () => {
+  const world = newWorld()
+  const storage = labStorage(new LabWorld(world), { nooutScope: 'host', mayStopOsds: true })
+  return { ...bench(world), storage, close: async () => undefined }
+})
+
+async function control(world: World) {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    response.end(JSON.stringify(cephRequest(world, JSON.parse(Buffer.concat(chunks).toString('utf8')))))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
+  return { url, close: () => new Promise<void>((resolve) => server.close(() => resolve())) }
+}
+
+storageContract('the lab’s behind the ceph command', async () => {
+  const world = newWorld()
+  const { url, close } = await control(world)
+  const command = [process.execPath, CEPH]
+  const storage = cephStorage({
+    command,
+    env: { COULISSE_LAB_CONTROL: url },
+    deadlineMs: 20_000,
+    clock: { nowMs: async () => world.nowMs, sleepUntil: async () => undefined },
+    stopOsds: [...command, 'stop-osd', '{osd}'],
+  })
+  return { ...bench(world), storage, close }
+})

@@ -1,0 +1,58 @@
+/** What the surfaces see of the running control plane: one facade, and nothing of what lies behind it. */
+import type { JournalRow } from '#domain/event'
+import type { Finding } from '#domain/finding'
+import type { ClusterName, CustomerId, MaintenanceId, NodeName } from '#domain/ids'
+import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
+import type { MaintenanceView } from '#domain/view'
+
+export type MaintenanceHead = {
+  readonly id: MaintenanceId
+  readonly cluster: ClusterName
+  /** Folded from the journal as it stood when asked. */
+  readonly view: MaintenanceView
+}
+
+/** accepted: kept durably, and the journal will show what came of it. Whether it is allowed now the surface asks `can` before. */
+export type Accepted = { readonly is: 'accepted' } | { readonly is: 'unknown-maintenance' }
+
+export type StartRequest = {
+  readonly node: NodeName
+  /** The part at fault; absent: the node as a whole. */
+  readonly part?: string
+  readonly reason: string
+  readonly by: string
+}
+
+export type StartOutcome =
+  | { readonly is: 'started'; readonly id: MaintenanceId }
+  /** The same key had started this one before. */
+  | { readonly is: 'exists'; readonly id: MaintenanceId }
+  | { readonly is: 'refused'; readonly text: string; readonly lifts: string }
+
+export type Photo = { readonly name: string; readonly type: string; readonly bytes: Uint8Array }
+
+export type ControlPlane = {
+  /** Newest first. */
+  maintenances(): Promise<readonly MaintenanceHead[]>
+  maintenance(id: MaintenanceId): Promise<MaintenanceHead | undefined>
+  /** Rows after `afterSeq` (0: all), in order; empty for an unknown maintenance. */
+  journal(id: MaintenanceId, afterSeq: number): Promise<readonly JournalRow[]>
+  /** Every row that is appended from now on, of every maintenance, in order within each. Returns how to stop. */
+  subscribe(listener: (row: JournalRow) => void): () => void
+  /** The same key again changes nothing. */
+  control(id: MaintenanceId, message: ControlMessage, key: string): Promise<Accepted>
+  /** The same key again changes nothing. A wrong serial is accepted here and refused by the story, in the journal. */
+  answerWorkOrder(id: MaintenanceId, answer: WorkOrderAnswer, key: string): Promise<Accepted>
+  /** The same key again starts nothing new. */
+  start(request: StartRequest, key: string): Promise<StartOutcome>
+  /** What detect holds now, of all clusters; newest first. */
+  findings(): Promise<readonly Finding[]>
+  /** The finished page for one customer. */
+  report(id: MaintenanceId, customer: CustomerId): Promise<{ readonly path: string; readonly html: string } | undefined>
+  /** Keeps a technician's picture and returns the name under which an answer may list it; absent: no pictures are taken. */
+  keepPhoto?(id: MaintenanceId, photo: Photo): Promise<string>
+  /** The clock of the story: the lab's where the lab is behind. */
+  nowMs(): Promise<number>
+  /** Present when a simulated cluster is behind: every figure shown is then labelled so. */
+  readonly lab?: { readonly simulated: true }
+}

@@ -1,0 +1,69 @@
+/** What the demo prints at its end, from the journal and the lab's truth. */
+import type { JournalRow } from '#domain/event'
+import { homecomingOf, longestBlackoutOf, longestProbeGapOf, viewOf } from '#domain/view'
+
+export type DemoSummary = {
+  readonly maintenanceId: string
+  readonly ending: string
+  readonly text: string
+  readonly resumed: number
+  readonly brokenPromises: readonly unknown[]
+  readonly stages: readonly {
+    readonly stage: string
+    readonly startedAt: string | null
+    readonly endedAt: string | null
+  }[]
+  readonly guestsMoved: number
+  readonly guestsHome: number
+  readonly longestBlackoutMs: number | 'unmeasured'
+  readonly longestProbeGapMs: number | 'unmeasured'
+  readonly probeIntervalMs: number | 'unmeasured'
+  readonly simulated: boolean
+  readonly noout: { readonly setAt: string | null; readonly clearedAt: string | null }
+  readonly reports: readonly string[]
+  readonly journalEntries: number
+  readonly wallMs: number
+}
+
+export function summarize(facts: {
+  readonly rows: readonly JournalRow[]
+  readonly resumed: number
+  readonly brokenPromises: readonly unknown[]
+  readonly wallMs: number
+  readonly simulated: boolean
+}): DemoSummary {
+  const { rows } = facts
+  const view = viewOf(rows)
+  const blackout = longestBlackoutOf(view)
+  const gap = longestProbeGapOf(view)
+  const { home, away } = homecomingOf(view)
+  return {
+    maintenanceId: view.id,
+    ending: view.ended?.ending ?? 'running',
+    text: view.ended?.text ?? '',
+    resumed: facts.resumed,
+    brokenPromises: facts.brokenPromises,
+    stages: view.stages.map(({ stage, beganAtMs, endedAtMs }) => ({
+      stage,
+      startedAt: at(beganAtMs),
+      endedAt: at(endedAtMs),
+    })),
+    guestsMoved: home + away,
+    guestsHome: home,
+    longestBlackoutMs: blackout === 'unmeasured' ? 'unmeasured' : blackout.blackoutMs,
+    longestProbeGapMs: gap === 'unmeasured' ? 'unmeasured' : gap.gapMs,
+    probeIntervalMs: gap === 'unmeasured' ? 'unmeasured' : gap.intervalMs,
+    simulated: facts.simulated,
+    noout: { setAt: at(view.noout.setAtMs), clearedAt: at(view.noout.clearedAtMs) },
+    reports: rows.flatMap(({ event }) => reportPath(event)),
+    journalEntries: rows.length,
+    wallMs: facts.wallMs,
+  }
+}
+
+const at = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString())
+
+function reportPath(event: JournalRow['event']): readonly string[] {
+  if (event.kind !== 'did' || event.act.kind !== 'publish-report' || event.outcome.is !== 'done') return []
+  return event.outcome.text === undefined ? [] : [event.outcome.text]
+}

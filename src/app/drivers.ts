@@ -1,0 +1,200 @@
+/** From the checked configuration to drivers behind ports. The only place that knows which driver stands for which port. */
+import { dirname } from 'node:path'
+import type { Role } from '#domain/cluster'
+import { DriverError } from '#domain/driver-error'
+import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
+import { cephStorage } from '#drivers/ceph/ceph-storage'
+import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
+import { haManager } from '#drivers/ha-manager/ha-manager'
+import { type IpmiNode, ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
+import { labClock } from '#drivers/lab/clock'
+import { type LabLink, labLink } from '#drivers/lab/link'
+import { labProbe } from '#drivers/lab/probe'
+import { witnessedPublisher } from '#drivers/lab/witness'
+import { type CephFallbackConfig, type LeaseStore, proxmoxCeph } from '#drivers/proxmox/ceph-fallback'
+import { proxmoxHypervisor } from '#drivers/proxmox/hypervisor'
+import type { EntryPoint } from '#drivers/proxmox/transport'
+import type { RedfishNode } from '#drivers/redfish/client'
+import { redfishBmc } from '#drivers/redfish/redfish-bmc'
+import { smtpNotifier } from '#drivers/smtp/smtp-notifier'
+import { systemClock } from '#drivers/system/clock'
+import type { Ports } from '#ports/all'
+import type { Bmc } from '#ports/bmc'
+import type { Clock } from '#ports/clock'
+import type { Hypervisor } from '#ports/hypervisor'
+import type { Inventory } from '#ports/inventory'
+import type { Notifier } from '#ports/notifier'
+import type { Probe } from '#ports/probe'
+import type { Storage } from '#ports/storage'
+import { type Config, secretOf } from './config.ts'
+
+export type Drivers = Omit<Ports, 'journal'> & {
+  readonly pages: FilePublisher
+  readonly lab: LabLink | undefined
+  close(): Promise<void>
+}
+
+const CEPH_DEADLINE_MS = 15_000
+
+/** `configPath`: secrets in files are found beside it. `leases`: where leases are kept when Ceph is reached by Proxmox alone. */
+export function makeDrivers(config: Config, configPath: string, leases: LeaseStore): Drivers {
+  const baseDir = dirname(configPath)
+  const lab = config.lab === undefined ? undefined : labLink(config.lab.control)
+  const clock = lab === undefined ? systemClock() : labClock(lab)
+  const entryPoints = entryPointsOf(config, baseDir)
+  const hypervisor = proxmoxHypervisor({
+    entryPoints,
+    clock,
+    linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
+    place: (node) => placeOf(config, node),
+    roles: rolesOf(config),
+    ...(config.proxmox.haManager === undefined ? {} : { haManager: haManager({ command: config.proxmox.haManager }) }),
+  })
+  const pages = filePublisher(`${config.stateDir}/reports`)
+  const bmc = bmcs(config, baseDir, clock)
+  return {
+    clock,
+    hypervisor,
+    storage: storageOf(config, { clock, entryPoints, leases, askVia: () => someNode(hypervisor) }),
+    bmc,
+    probe: lab === undefined ? noProbe : labProbe(lab),
+    notifier: notifierOf(config),
+    inventory: inventoryOf(config),
+    publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
+    pages,
+    lab,
+    close: async () => {
+      await Promise.all([hypervisor.close(), bmc.close()])
+    },
+  }
+}
+
+function entryPointsOf(config: Config, baseDir: string): readonly EntryPoint[] {
+  return config.proxmox.entryPoints.map((entry) => ({
+    url: entry.url,
+    tokenId: entry.tokenId,
+    tokenSecret: secretOf(entry.tokenSecret, baseDir),
+    fingerprint256: entry.fingerprint256,
+    ...(entry.node === undefined ? {} : { node: entry.node }),
+  }))
+}
+
+function placeOf(config: Config, node: NodeName): { readonly rack?: string; readonly chassis?: string } {
+  const known = config.nodes[node]
+  if (known === undefined) return {}
+  return { rack: known.rack, ...(known.chassis === undefined ? {} : { chassis: known.chassis }) }
+}
+
+const rolesOf = (config: Config): readonly Role[] =>
+  config.roles.map((role) => ({
+    kind: role.kind,
+    ...(role.guest === undefined ? {} : { guest: vmid(role.guest) }),
+    ...(role.node === undefined ? {} : { node: nodeName(role.node) }),
+  }))
+
+function storageOf(config: Config, fallback: CephFallbackConfig): Storage {
+  if (config.ceph === 'none') return noCeph
+  if (config.ceph === 'proxmox') return proxmoxCeph(fallback)
+  const { clock } = fallback
+  return cephStorage({ ...config.ceph, clock, deadlineMs: CEPH_DEADLINE_MS })
+}
+
+/** Any node but one that is on its way out. */
+async function someNode(hypervisor: Hypervisor): Promise<NodeName> {
+  const { nodes } = await hypervisor.observe()
+  const found = nodes.find((node) => node.online && !node.maintenance)
+  if (found !== undefined) return found.name
+  throw new DriverError('ceph', 'ask Ceph', { retry: 'later', text: 'no node is online' })
+}
+
+const refuseCeph = async (): Promise<never> => {
+  throw new DriverError('ceph', 'act on Ceph', { retry: 'never', text: 'this cluster has no Ceph' })
+}
+
+/** A cluster without Ceph: there is nothing to ask and nothing to set. */
+const noCeph: Storage = {
+  nooutScope: 'host',
+  observe: async () => 'none',
+  okToStop: refuseCeph,
+  setNoout: refuseCeph,
+  clearNoout: refuseCeph,
+  readLease: async () => undefined,
+  writeLease: refuseCeph,
+  deleteLease: refuseCeph,
+  failMgr: refuseCeph,
+  stopOsds: refuseCeph,
+}
+
+type ClosableBmc = Bmc & { close(): Promise<void> }
+
+/** Each node's BMC by its own protocol. */
+function bmcs(config: Config, baseDir: string, clock: Clock): ClosableBmc {
+  const redfishNodes: Record<string, RedfishNode> = {}
+  const ipmiNodes: Record<string, IpmiNode> = {}
+  for (const [node, { bmc }] of Object.entries(config.nodes)) {
+    const password = secretOf(bmc.password, baseDir)
+    if (bmc.kind === 'redfish') {
+      const { url, user, fingerprint256 } = bmc
+      redfishNodes[node] = { url, user, password, ...(fingerprint256 === undefined ? {} : { fingerprint256 }) }
+    } else {
+      const { host, port, user, cipherSuite } = bmc
+      ipmiNodes[node] = { host, port, user, password, ...(cipherSuite === undefined ? {} : { cipherSuite }) }
+    }
+  }
+  const redfish = redfishBmc({ nodes: redfishNodes, clock })
+  const ipmi = ipmiBmc({ nodes: ipmiNodes, clock })
+  const of = (node: NodeName): Bmc => (node in ipmiNodes ? ipmi : redfish)
+  return {
+    identity: (node) => of(node).identity(node),
+    power: (node) => of(node).power(node),
+    powerOn: (node) => of(node).powerOn(node),
+    setLocate: (node, on) => of(node).setLocate(node, on),
+    fans: (node) => of(node).fans(node),
+    powerRestorePolicy: (node) => of(node).powerRestorePolicy(node),
+    hardware: (node) => of(node).hardware(node),
+    signals: (node, cursor) => of(node).signals(node, cursor),
+    close: () => redfish.close(),
+  }
+}
+
+/** Nobody probes: said so for every guest, never 0. */
+const noProbe: Probe = {
+  read: async ({ guests }) => guests.map((guest) => ({ is: 'unmeasured', guest, reason: 'no prober is configured' })),
+}
+
+function notifierOf(config: Config): Notifier {
+  if (config.smtp !== undefined) return smtpNotifier(config.smtp)
+  return {
+    send: async ({ subject }) => {
+      throw new DriverError('smtp', `send "${subject}"`, { retry: 'never', text: 'no mail server is configured' })
+    },
+  }
+}
+
+function inventoryOf(config: Config): Inventory {
+  const nodeOf = (node: NodeName) => {
+    const known = config.nodes[node]
+    if (known !== undefined) return known
+    throw new DriverError('inventory', `find ${node}`, {
+      retry: 'never',
+      text: `the configuration has no node ${node}`,
+    })
+  }
+  return {
+    hoster: config.hoster,
+    simulated: config.lab !== undefined,
+    place: async (node) => {
+      const { site, room, rack, unit, serial, assetTag } = nodeOf(node)
+      return { site, room, rack, unit, serial, ...(assetTag === undefined ? {} : { assetTag }) }
+    },
+    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial }),
+    customer: async (id: CustomerId) => {
+      const known = config.customers[id]
+      if (known === undefined) return undefined
+      const { name, language, mail } = known
+      return { id: customerId(id), name, language, ...(mail === undefined ? {} : { mail }) }
+    },
+    ...(config.operatorMail === undefined ? {} : { operatorMail: config.operatorMail }),
+    ...(config.technicianMail === undefined ? {} : { technicianMail: config.technicianMail }),
+  }
+}

@@ -1,0 +1,117 @@
+/** The lab as a process: one simulated world behind the real protocols, its time, its control URL, its file. */
+import { execPath } from 'node:process'
+import { fileURLToPath } from 'node:url'
+import type { Snapshot } from '#domain/snapshot'
+import type { Pace } from '#lab/keeper/keeper'
+import { type LabProcess, startLabProcess } from '#lab/keeper/lab-process'
+import { customersOf, labInventory, OPERATOR_MAIL, TECHNICIAN_MAIL } from '#lab/ports/inventory'
+import { cephRequest } from '#lab/wire/ceph-cli/answer'
+import { haManagerRequest } from '#lab/wire/ha-manager-cli/answer'
+import { serveProxmox } from '#lab/wire/proxmox/serve'
+import { serveRedfish } from '#lab/wire/redfish/redfish-server'
+import { startSmtpSink } from '#lab/wire/smtp/smtp-sink'
+import { sendMail } from '#lab/world/commands'
+
+export type LabServerOptions = {
+  readonly snapshot: Snapshot
+  readonly seed: number
+  readonly pace: Pace
+  /** Absent: the world is forgotten when the process ends. */
+  readonly worldFile?: string
+  readonly controlPort?: number
+}
+
+export type LabServer = { readonly ready: ReadyLine; readonly lab: LabProcess; close(): Promise<void> }
+
+/** The contract's ready line, and what a configuration needs besides. */
+export type ReadyLine = Awaited<ReturnType<typeof describe>>
+
+export async function startLabServer(options: LabServerOptions): Promise<LabServer> {
+  const startAtMs = options.snapshot.cluster.observedAtMs
+  const lab = await startLabProcess({ ...options, startAtMs })
+  const onChange = () => lab.beforeAnswer()
+  const proxmox = await serveProxmox({ lab: lab.lab, onChange })
+  const redfish = await serveRedfish({ lab: lab.lab, onChange })
+  const smtp = await startSmtpSink({
+    onMail: (mail) => {
+      const { key, to, subject, text, html } = mail
+      const answer = sendMail(lab.lab.state, { key, to, subject, text, ...(html === undefined ? {} : { html }) })
+      return answer.is === 'done' ? 'taken' : { code: answer.status, text: answer.text }
+    },
+  })
+  addCommandRoutes(lab)
+  const ready = await describe(lab, { proxmox, redfish, smtpPort: smtp.port })
+  return {
+    ready,
+    lab,
+    close: async () => {
+      await Promise.all([proxmox.close(), redfish.close(), smtp.close()])
+      await lab.close()
+    },
+  }
+}
+
+/** What the stand-ins for `ceph` and `ha-manager` ask. */
+function addCommandRoutes({ control, lab }: LabProcess): void {
+  control.on('POST /ceph', (body) => ({ status: 200, body: cephRequest(lab.state, body) }))
+  control.on('POST /ha-manager', (body) => ({ status: 200, body: haManagerRequest(lab.state, body) }))
+}
+
+const commandPath = (path: string) => fileURLToPath(import.meta.resolve(path))
+
+async function describe(
+  process: LabProcess,
+  wires: {
+    readonly proxmox: Awaited<ReturnType<typeof serveProxmox>>
+    readonly redfish: Awaited<ReturnType<typeof serveRedfish>>
+    readonly smtpPort: number
+  },
+) {
+  const { lab, controlUrl } = process
+  const { redfish } = wires
+  const inventory = labInventory(lab)
+  const nodes: Record<string, unknown> = {}
+  for (const node of Object.values(lab.state.nodes)) {
+    nodes[node.name] = { ...(await inventory.place(node.name)), systemUuid: node.systemUuid, chassis: node.chassis }
+  }
+  const customers: Record<string, unknown> = {}
+  for (const id of customersOf(lab)) {
+    const { name, language, mail } = (await inventory.customer(id)) ?? { name: id, language: 'en', mail: undefined }
+    customers[id] = { name, language, mail }
+  }
+  const env = { COULISSE_LAB_CONTROL: controlUrl }
+  return {
+    ready: true as const,
+    simulated: true as const,
+    cluster: lab.state.cluster.name,
+    proxmox: wires.proxmox.endpoints,
+    redfish: Object.entries(redfish.urls).map(([node, url]) => ({
+      node,
+      url,
+      user: redfish.user,
+      password: redfish.password.reveal(),
+      fingerprint256: redfish.fingerprint256,
+    })),
+    smtp: `127.0.0.1:${wires.smtpPort}`,
+    control: controlUrl,
+    ceph:
+      lab.state.ceph === 'none' ? 'none' : { command: [execPath, commandPath('../lab/wire/ceph-cli/ceph.mjs')], env },
+    haManager: {
+      command: [
+        execPath,
+        commandPath('../lab/wire/ha-manager-cli/ha-manager.mjs'),
+        '{on}',
+        'ha-manager',
+        'crm-command',
+        'node-maintenance',
+        '{action}',
+        '{node}',
+      ],
+      env,
+    },
+    nodes,
+    customers,
+    operatorMail: OPERATOR_MAIL,
+    technicianMail: TECHNICIAN_MAIL,
+  }
+}

@@ -1,0 +1,125 @@
+/** The running control plane behind its facade: the engine, the journal, the ports and the watch, and nothing that decides. */
+import { createHash } from 'node:crypto'
+import type { JournalRow } from '#domain/event'
+import type { Finding } from '#domain/finding'
+import { type ClusterName, type CustomerId, type MaintenanceId, maintenanceId } from '#domain/ids'
+import type { Json } from '#domain/json'
+import {
+  type ControlMessage,
+  DEFINITION_VERSION,
+  type MaintenanceInput,
+  type WorkOrderAnswer,
+} from '#domain/maintenance'
+import type { StoryPolicy } from '#domain/policy'
+import { viewOf } from '#domain/view'
+import type { Ports } from '#ports/all'
+import type { SagaEngine } from '#ports/saga'
+import { MAINTENANCE_SAGA } from '#story/maintenance'
+import { INBOX } from '#story/story'
+import type { Accepted, ControlPlane, MaintenanceHead, StartOutcome, StartRequest } from './control-plane.ts'
+
+export type LiveParts = {
+  readonly cluster: ClusterName
+  readonly engine: SagaEngine
+  readonly ports: Ports
+  readonly policy: StoryPolicy
+  readonly findings: () => Promise<readonly Finding[]>
+  /** Ids of all maintenances ever, oldest first. */
+  readonly listMaintenances: () => Promise<readonly MaintenanceId[]>
+  readonly subscribe: (listener: (row: JournalRow) => void) => () => void
+  readonly readPage: (id: MaintenanceId, customer: CustomerId) => Promise<{ path: string; html: string } | undefined>
+  readonly keepPhoto?: ControlPlane['keepPhoto']
+  readonly simulated: boolean
+}
+
+export function liveControlPlane(
+  parts: LiveParts,
+): ControlPlane & { startFor(finding: Finding, by: string): Promise<StartOutcome> } {
+  const { ports } = parts
+  const head = async (id: MaintenanceId): Promise<MaintenanceHead | undefined> => {
+    const rows = await ports.journal.read(id)
+    return rows.length === 0 ? undefined : { id, cluster: parts.cluster, view: viewOf(rows) }
+  }
+  return {
+    async maintenances() {
+      const heads: MaintenanceHead[] = []
+      for (const id of await parts.listMaintenances()) {
+        const one = await head(id)
+        if (one !== undefined) heads.unshift(one)
+      }
+      return heads
+    },
+    maintenance: head,
+    journal: (id, afterSeq) => ports.journal.read(id, afterSeq),
+    subscribe: parts.subscribe,
+    control: (id, control, key) => send(parts, id, { key, control }),
+    answerWorkOrder: (id, answer, key) => send(parts, id, { key, answer }),
+    start: (request, key) => startByWord(parts, request, key),
+    startFor: (finding, by) => startMaintenance(parts, finding, by, `finding ${finding.node} ${finding.atMs}`),
+    findings: parts.findings,
+    report: parts.readPage,
+    ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
+    nowMs: () => ports.clock.nowMs(),
+    ...(parts.simulated ? { lab: { simulated: true } as const } : {}),
+  }
+}
+
+type Letter = { readonly key: string } & ({ readonly control: ControlMessage } | { readonly answer: WorkOrderAnswer })
+
+async function send(parts: LiveParts, id: MaintenanceId, letter: Letter): Promise<Accepted> {
+  if ((await parts.engine.status(id)) === undefined) return { is: 'unknown-maintenance' }
+  await parts.engine.send(id, INBOX, letter as unknown as Json, letter.key)
+  return { is: 'accepted' }
+}
+
+async function startByWord(parts: LiveParts, request: StartRequest, key: string): Promise<StartOutcome> {
+  const atMs = await parts.ports.clock.nowMs()
+  const finding: Finding = {
+    atMs,
+    node: request.node,
+    part: request.part ?? 'node',
+    level: 'drain-advised',
+    class: 'operator',
+    confidence: 1,
+    episodes: 0,
+    windowS: 0,
+    expectedFalseAlarmsPer100PartYears: 'unknown',
+    text: request.reason,
+  }
+  return startMaintenance(parts, finding, request.by, key)
+}
+
+/** One maintenance at a time in a cluster and in a Ceph: the engine holds both keys until it ends. */
+async function startMaintenance(parts: LiveParts, finding: Finding, by: string, key: string): Promise<StartOutcome> {
+  const { node } = finding
+  const cluster = await parts.ports.hypervisor.observe()
+  if (!cluster.nodes.some((one) => one.name === node)) {
+    const known = cluster.nodes.map((one) => one.name).join(', ')
+    return { is: 'refused', text: `cluster ${cluster.name} has no node ${node}`, lifts: `name one of ${known}` }
+  }
+  const ceph = await parts.ports.storage.observe()
+  const fsid = ceph === 'none' ? undefined : ceph.fsid
+  const id = idFor(node, key)
+  const input: MaintenanceInput = {
+    definitionVersion: DEFINITION_VERSION,
+    id,
+    cluster: parts.cluster,
+    node,
+    finding,
+    requestedBy: by,
+    policy: parts.policy,
+  }
+  const exclusive = [`cluster:${parts.cluster}`, ...(fsid === undefined ? [] : [`ceph:${fsid}`])]
+  const answer = await parts.engine.start(MAINTENANCE_SAGA, id, input as unknown as Json, { exclusive })
+  if (answer.is === 'started') return { is: 'started', id }
+  if (answer.is === 'exists') return { is: 'exists', id }
+  const what = answer.key.startsWith('ceph:') ? 'this Ceph' : 'this cluster'
+  const text = `maintenance ${answer.by} runs in ${what} already; one at a time, or two failure domains would be away`
+  return { is: 'refused', text, lifts: `it ends, or is aborted: coulisse abort ${answer.by}` }
+}
+
+/** The same key gives the same id, on whatever worker: starting twice is starting once. */
+function idFor(node: string, key: string): MaintenanceId {
+  const mark = createHash('sha256').update(key).digest('hex').slice(0, 8)
+  return maintenanceId(`${node}-${mark}`)
+}

@@ -1,0 +1,268 @@
+/** One night in memory: the story on virtual time, over the simulated world, with a script of what people do and what breaks. */
+
+import type { Event, JournalRow } from '#domain/event'
+import type { Finding } from '#domain/finding'
+import { clusterName, maintenanceId, nodeName } from '#domain/ids'
+import type { Json } from '#domain/json'
+import { type ControlMessage, DEFINITION_VERSION, type MaintenanceInput } from '#domain/maintenance'
+import { DEFAULT_STORY_POLICY, type StoryPolicy } from '#domain/policy'
+import { renderEvent, renderLogLine } from '#domain/render'
+import type { Snapshot } from '#domain/snapshot'
+import { MOVE_SAGA, moveSaga } from '#drain/move'
+import { MemoryEngine, type MemoryEngineOptions } from '#lab/engine/memory-engine'
+import { simulate } from '#lab/engine/simulate'
+import { takeFault } from '#lab/faults/apply'
+import { MemoryJournal } from '#lab/memory-journal'
+import { labPorts } from '#lab/ports/lab-ports'
+import { VirtualClock } from '#lab/virtual-clock'
+import { createWorld } from '#lab/world/create'
+import { noteJournal } from '#lab/world/journal'
+import { LabWorld } from '#lab/world/lab-world'
+import { takeAnswers } from '#lab/world/technician'
+import type { Ports } from '#ports/all'
+import type { SagaFunction } from '#ports/saga'
+import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
+import { INBOX } from '#story/story'
+import { asksForMaintenance, runWatch, type WatchState } from '../watch.ts'
+import type { Command, ScriptLine, When } from './script.ts'
+
+export type NightOptions = {
+  readonly snapshot: Snapshot
+  readonly seed: number
+  readonly script: readonly ScriptLine[]
+  readonly policy?: Partial<StoryPolicy>
+  readonly engine?: Pick<MemoryEngineOptions, 'onBoundary' | 'everyStepTwice' | 'aroundAct'>
+  readonly startAtMs?: number
+  readonly limitMs?: number
+}
+
+export type NightResult = {
+  readonly rows: readonly JournalRow[]
+  readonly log: readonly string[]
+  readonly lab: LabWorld
+  readonly ending: string
+  readonly endedAtMs: number
+}
+
+const NIGHT_LIMIT_MS = 14 * 24 * 3_600_000
+const NIGHT_STARTS_AT_MS = Date.UTC(2026, 10, 23, 8)
+const RESTART_AFTER_MS = 5_000
+const WATCH_EVERY_MS = 60_000
+
+/** Plays until the maintenance has ended. Throws when nothing waits and nothing happens, or the night never ends. */
+export async function playNight(options: NightOptions): Promise<NightResult> {
+  const night = new Night(options)
+  await simulate({
+    clock: night.clock,
+    world: night,
+    until: () => night.isOver,
+    limitMs: options.limitMs ?? NIGHT_LIMIT_MS,
+  })
+  return night.result()
+}
+
+type Due = { readonly atMs: number; readonly command: Command }
+
+class Night {
+  readonly clock: VirtualClock
+  readonly lab: LabWorld
+  readonly journal: MemoryJournal
+  readonly #engine: MemoryEngine
+  readonly #ports: Ports
+  readonly #options: NightOptions
+  readonly #startMs: number
+  readonly #policy: StoryPolicy
+  #due: Due[] = []
+  #id = ''
+  #sent = 0
+  #lastPlan = ''
+
+  constructor(options: NightOptions) {
+    this.#options = options
+    this.#startMs = options.startAtMs ?? NIGHT_STARTS_AT_MS
+    this.#policy = {
+      ...DEFAULT_STORY_POLICY,
+      ...options.policy,
+      plan: { ...options.snapshot.policy, ...options.policy?.plan },
+    }
+    this.clock = new VirtualClock(this.#startMs)
+    this.lab = new LabWorld(createWorld({ snapshot: options.snapshot, seed: options.seed, startAtMs: this.#startMs }))
+    this.journal = new MemoryJournal(this.clock)
+    this.journal.onRow((row) => this.#onRow(row))
+    const definitions: Record<string, SagaFunction> = {}
+    this.#engine = new MemoryEngine({
+      clock: this.clock,
+      definitions,
+      restartAfterMs: RESTART_AFTER_MS,
+      ...options.engine,
+    })
+    this.#ports = { ...labPorts(this.lab), journal: this.journal, clock: this.clock }
+    definitions[MAINTENANCE_SAGA] = maintenanceSaga(this.#ports) as SagaFunction
+    definitions[MOVE_SAGA] = moveSaga(this.#ports) as SagaFunction
+    for (const line of options.script) this.#schedule(line.when, line.command)
+  }
+
+  get isOver(): boolean {
+    return this.#id !== '' && this.#engine.hasEnded(this.#id)
+  }
+
+  nextEventAtMs(): number | undefined {
+    const due = Math.min(...this.#due.map(({ atMs }) => atMs), Number.POSITIVE_INFINITY)
+    const world = this.lab.nextEventAtMs() ?? Number.POSITIVE_INFINITY
+    const next = Math.min(due, world)
+    return Number.isFinite(next) ? next : undefined
+  }
+
+  advanceTo(atMs: number): void {
+    this.lab.advanceTo(atMs)
+    const now = this.#due.filter((due) => due.atMs <= atMs)
+    this.#due = this.#due.filter((due) => due.atMs > atMs)
+    for (const { command } of now) this.#obey(command)
+    for (const answer of takeAnswers(this.lab.state)) this.#send({ answer: answer as unknown as Json })
+  }
+
+  async result(): Promise<NightResult> {
+    const rows = await this.journal.read(maintenanceId(this.#id))
+    const last = rows.findLast((row) => row.event.kind === 'maintenance-ended')?.event
+    return {
+      rows,
+      log: rows.map((row) => renderLogLine({ row, startMs: this.#startMs })),
+      lab: this.lab,
+      ending: last?.kind === 'maintenance-ended' ? last.ending : 'none',
+      endedAtMs: this.clock.atMs,
+    }
+  }
+
+  #schedule(when: When, command: Command): void {
+    if (when.is === 'at') this.#due.push({ atMs: this.#startMs + when.afterStartMs, command })
+  }
+
+  /** Scripts wait for journal entries; the lab's technician and checkers read them too. */
+  #onRow(row: JournalRow): void {
+    const { event } = row
+    noteJournal(this.lab.state, event)
+    if (event.kind === 'plan-proposed') this.#lastPlan = event.plan.id
+    for (const line of this.#options.script) if (this.#isMeant(line, event)) this.#push(line)
+  }
+
+  readonly #fired = new Set<number>()
+
+  #isMeant({ when, line }: ScriptLine, event: Event): boolean {
+    if (when.is !== 'event' || when.kind !== event.kind) return false
+    if (this.#fired.has(line) && !when.every) return false
+    return when.words === '' || renderEvent(event).includes(when.words)
+  }
+
+  #push({ when, command, line }: ScriptLine): void {
+    if (when.is !== 'event') return
+    this.#fired.add(line)
+    this.#due.push({ atMs: this.clock.atMs + when.delayMs, command })
+  }
+
+  #obey(command: Command): void {
+    switch (command.is) {
+      case 'fault': {
+        const answer = takeFault(this.lab.state, command.fault)
+        if (answer.is === 'bad') throw new Error(`bad fault in the script: ${answer.problems.join('; ')}`)
+        return
+      }
+      case 'start':
+        this.#start(this.#word(command))
+        return
+      case 'watch':
+        this.#watch()
+        return
+      case 'crash':
+        this.#engine.crash()
+        return
+      default:
+        this.#send({ control: this.#message(command) as unknown as Json })
+    }
+  }
+
+  #message(command: Exclude<Command, { is: 'fault' | 'start' | 'watch' | 'crash' }>): ControlMessage {
+    const by = 'olga'
+    switch (command.is) {
+      case 'approve':
+        return {
+          kind: 'approve',
+          by: command.by,
+          plan: this.#lastPlan as Extract<ControlMessage, { kind: 'approve' }>['plan'],
+          lifted: command.lifted,
+          reason: command.lifted.length === 0 ? 'read and agreed' : 'the risk is known and taken',
+        }
+      case 'reject':
+        return { kind: 'reject', by, reason: command.reason }
+      case 'lift':
+        return { kind: 'lift', by, lifted: command.lifted, reason: 'the risk is known and taken' }
+      case 'pause':
+        return { kind: 'pause', by, cancelRunning: command.cancelRunning }
+      case 'resume':
+        return { kind: 'resume', by }
+      case 'abort':
+        return { kind: 'abort', by, reason: command.reason }
+    }
+  }
+
+  #send(message: { readonly control: Json } | { readonly answer: Json }): void {
+    const key = `night-${++this.#sent}`
+    void this.#engine.send(this.#id, INBOX, { key, ...message } as Json, key)
+  }
+
+  #word(command: Extract<Command, { is: 'start' }>): Finding {
+    return {
+      atMs: this.clock.atMs,
+      node: nodeName(command.node),
+      part: command.part,
+      level: 'drain-advised',
+      class: 'operator',
+      confidence: 1,
+      episodes: 0,
+      windowS: 0,
+      expectedFalseAlarmsPer100PartYears: 'unknown',
+      text: command.reason,
+    }
+  }
+
+  #start(finding: Finding): void {
+    if (this.#id !== '') return
+    this.#id = `${finding.node}-night`
+    const { cluster, ceph } = this.#options.snapshot
+    const input: MaintenanceInput = {
+      definitionVersion: DEFINITION_VERSION,
+      id: maintenanceId(this.#id),
+      cluster: clusterName(cluster.name),
+      node: finding.node,
+      finding,
+      requestedBy: finding.class === 'operator' ? 'olga' : 'detect',
+      policy: this.#policy,
+    }
+    const exclusive = [`cluster:${cluster.name}`, ...(ceph === 'none' ? [] : [`ceph:${ceph.fsid}`])]
+    void this.#engine.start(MAINTENANCE_SAGA, this.#id, input as unknown as Json, { exclusive })
+  }
+
+  #watch(): void {
+    let kept: WatchState | undefined
+    const stop = new AbortController()
+    const watch = {
+      nodes: this.#options.snapshot.cluster.nodes.map((node) => node.name),
+      bmc: this.#ports.bmc,
+      clock: this.clock,
+      everyMs: WATCH_EVERY_MS,
+      store: {
+        load: async () => kept,
+        save: async (state: WatchState) => {
+          kept = JSON.parse(JSON.stringify(state)) as WatchState
+        },
+      },
+      onFinding: async (finding: Finding) => {
+        if (!asksForMaintenance(finding)) return true
+        stop.abort()
+        this.#start(finding)
+        return true
+      },
+      log: () => {},
+    }
+    void runWatch(watch, stop.signal)
+  }
+}

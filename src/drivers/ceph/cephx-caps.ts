@@ -1,0 +1,20 @@
+/** The rights of our cephx user: all that the driver asks for, and not one command more. Tried on Ceph 16.2. */
+
+export const CEPHX_USER = 'client.coulisse'
+
+/** Where leases live among the cluster's config keys; other keys hold other people's secrets and stay closed. */
+export const LEASE_PREFIX = 'coulisse/lease/'
+
+const mon = [
+  // Without `allow r` the client never learns where the mgr is, and ok-to-stop hangs. It opens no config-key.
+  'allow r',
+  'allow command "osd set-group" with flags=noout',
+  'allow command "osd unset-group" with flags=noout',
+  ...['set', 'get', 'rm'].map((verb) => `allow command "config-key ${verb}" with key prefix ${LEASE_PREFIX}`),
+  'allow command "mgr fail"',
+].join(', ')
+
+export const cephxCaps = { mon, mgr: 'allow command "osd ok-to-stop"' } as const
+
+/** For documents and `init`: a person pastes this on a node. */
+export const cephxCommand = `ceph auth get-or-create ${CEPHX_USER} mon '${cephxCaps.mon}' mgr '${cephxCaps.mgr}'`

@@ -1,0 +1,17 @@
+/** The clock that follows the lab: the lab owns time, and lets it pass only while somebody waits for it. */
+import type { Clock } from '#ports/clock'
+import { type LabLink, untilItAnswers } from './link.ts'
+
+type Time = { readonly nowMs: number }
+
+export function labClock(link: LabLink): Clock {
+  return {
+    nowMs: async () => (await untilItAnswers(() => link.get<Time>('/time'))).nowMs,
+    async sleepUntil(atMs) {
+      // The lab answers after at most a second of real time, reached or not.
+      for (let nowMs = Number.NEGATIVE_INFINITY; nowMs < atMs; ) {
+        nowMs = (await untilItAnswers(() => link.post<Time>('/time/wait', { untilMs: atMs }))).nowMs
+      }
+    },
+  }
+}

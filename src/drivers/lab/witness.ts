@@ -1,0 +1,39 @@
+/** Tells the lab what the journal shows, so that its checkers can hold acts against intents and pages against the truth. */
+import type { JournalRow } from '#domain/event'
+import type { Journal } from '#ports/journal'
+import type { Publisher } from '#ports/publisher'
+import type { LabLink } from './link.ts'
+
+/** Told before `append` returns: whatever acts afterwards acts with the lab knowing why. */
+export function witnessedJournal(journal: Journal, link: LabLink): Journal {
+  return {
+    read: (maintenance, afterSeq) => journal.read(maintenance, afterSeq),
+    async append(entry) {
+      const row = await journal.append(entry)
+      await tell(link, row)
+      return row
+    },
+  }
+}
+
+const HEARD: readonly JournalRow['event']['kind'][] = [
+  'intends',
+  'interlock',
+  'work-order-issued',
+  'work-order-refused',
+  'plan-approved',
+  'blockers-lifted',
+]
+
+async function tell(link: LabLink, { event }: JournalRow): Promise<void> {
+  if (HEARD.includes(event.kind)) await link.post('/journal', event)
+}
+
+export function witnessedPublisher(publisher: Publisher, link: LabLink): Publisher {
+  return {
+    async publish(page) {
+      await link.post('/pages', page)
+      return publisher.publish(page)
+    },
+  }
+}

@@ -1,0 +1,60 @@
+/** The hypervisor port over Proxmox VE's API. It translates; it decides nothing. */
+import type { Hypervisor } from '#ports/hypervisor'
+import { path, proxmoxClient } from './client.ts'
+import type { ProxmoxConfig } from './config.ts'
+import { haView } from './ha.ts'
+import { hardware } from './hardware.ts'
+import { migrations } from './migration.ts'
+import { observer } from './observe.ts'
+import { nothing } from './schema.ts'
+import { locate, nodeOnline, runningOn, tasksOn } from './whereabouts.ts'
+import * as wire from './wire.ts'
+
+export type ProxmoxHypervisor = Hypervisor & {
+  /** Ends kept connections; a call afterwards fails. */
+  close(): Promise<void>
+}
+
+/**
+ * Promises of the port, with these bounds: at most 2 calls at once, each with a deadline; GETs are repeated and fail over between
+ * entry points, writes are sent once; with the node's own API for nothing that is about its drain. A refusal of Proxmox is a
+ * DriverError whose `retry` says whether it passes by itself (no quorum, a lock) or not (rights, unknown node).
+ */
+export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
+  const client = proxmoxClient(config)
+  const observe = observer(client, config)
+  return {
+    ...migrations(client, config),
+    observe: (options) => observe(options?.avoid),
+    locate: (guest) => locate(client, guest),
+    runningOn: (node) => runningOn(client, node),
+    tasksOn: (node) => tasksOn(client, node),
+    nodeOnline: (node) => nodeOnline(client, node),
+    hardware: (node) => hardware(client, config, node),
+    async setMaintenanceMode(node, on) {
+      if (config.haManager === undefined) return 'unavailable'
+      await config.haManager.setMaintenanceMode(node, on)
+      return 'set'
+    },
+    async maintenanceMode(node) {
+      const manager = await client.get(wire.managerStatus, {
+        doing: `ask HA whether ${node} is in maintenance mode`,
+        path: '/cluster/ha/status/manager_status',
+        avoid: node,
+      })
+      const view = haView({ resources: [], current: [], manager })
+      if (!view.inUse) return 'unavailable'
+      return view.inMaintenance(node) ? 'on' : 'off'
+    },
+    async shutDown(node) {
+      // Answers null before it acts; there is no task to follow.
+      await client.write('POST', nothing, {
+        doing: `shut ${node} down`,
+        path: path`/nodes/${node}/status`,
+        params: { command: 'shutdown' },
+        avoid: node,
+      })
+    },
+    close: client.close,
+  }
+}

@@ -1,0 +1,131 @@
+/** One request to one entry point over TLS, its certificate pinned; says whether a request that failed may have been carried out. */
+import type { TLSSocket } from 'node:tls'
+import { Agent, buildConnector } from 'undici'
+import type { Secret } from '#domain/secret'
+
+export type EntryPoint = {
+  readonly url: string
+  /** user@realm!id */
+  readonly tokenId: string
+  readonly tokenSecret: Secret
+  /** SHA-256 of the node's certificate, 'AB:CD:…'. Another certificate gets nothing from us, not even a header. */
+  readonly fingerprint256: string
+  /** Which node this is. Learnt from /cluster/status where the configuration does not say. */
+  readonly node?: string
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+export type Params = Readonly<Record<string, string | number | boolean | undefined>>
+export type WireRequest = {
+  readonly method: Method
+  readonly path: string
+  readonly params?: Params
+  readonly deadlineMs: number
+}
+
+export type WireAnswer =
+  | { readonly is: 'answer'; readonly status: number; readonly reason: string; readonly body: string }
+  /** Nothing reached the node: it may be tried elsewhere, even a POST. */
+  | { readonly is: 'not-sent'; readonly pinned: boolean; readonly text: string }
+  /** It was sent, or nobody knows: a POST may have been carried out. */
+  | { readonly is: 'lost'; readonly text: string }
+
+export type Transport = {
+  send(request: WireRequest): Promise<WireAnswer>
+  close(): Promise<void>
+}
+
+const CONNECT_LIMIT_MS = 5_000
+/** A ceph status of a small cluster is 220 KB already; beyond this somebody else answers. */
+const BODY_LIMIT_BYTES = 32 * 1024 * 1024
+
+/** No connection, so no request: whatever failed before TLS was up and the pin compared. */
+class NotConnected extends Error {
+  override readonly name = 'NotConnected'
+}
+
+class WrongCertificate extends Error {
+  override readonly name = 'WrongCertificate'
+}
+
+/** Compares the fingerprint before the socket is handed to anybody who could write to it. */
+function pinnedConnector(fingerprint256: string): buildConnector.connector {
+  const wanted = fingerprint256.toUpperCase()
+  // The pin is the whole trust: Proxmox nodes sign their own certificates. No session cache: a resumed one shows no certificate.
+  const connect = buildConnector({ rejectUnauthorized: false, timeout: CONNECT_LIMIT_MS, maxCachedSessions: 0 })
+  return (options, callback) => {
+    connect(options, (error, socket) => {
+      if (error !== null) return callback(new NotConnected(wordsOf(error), { cause: error }), null)
+      const seen = (socket as TLSSocket).getPeerCertificate?.()?.fingerprint256 ?? 'none'
+      if (seen === wanted) return callback(null, socket)
+      socket.destroy()
+      callback(new WrongCertificate(`the certificate is ${seen}, pinned is ${wanted}: nothing was sent`), null)
+    })
+  }
+}
+
+function encodeParams(params: Params | undefined): string {
+  const form = new URLSearchParams()
+  for (const [name, value] of Object.entries(params ?? {})) {
+    if (value === undefined) continue
+    form.append(name, typeof value === 'boolean' ? (value ? '1' : '0') : String(value))
+  }
+  return form.toString()
+}
+
+async function readLimited(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body) {
+    length += chunk.length
+    if (length > BODY_LIMIT_BYTES) throw new Error(`the answer is larger than ${BODY_LIMIT_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Happy eyeballs wraps refused connections in an AggregateError without a message. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return error.message
+  return error instanceof AggregateError ? error.errors.map(wordsOf).join('; ') : error.name
+}
+
+function failure(error: unknown, deadlineMs: number): WireAnswer {
+  if (error instanceof WrongCertificate) return { is: 'not-sent', pinned: false, text: error.message }
+  if (error instanceof NotConnected) return { is: 'not-sent', pinned: true, text: error.message }
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return { is: 'lost', text: `no answer within ${deadlineMs} ms` }
+  }
+  return { is: 'lost', text: wordsOf(error) }
+}
+
+export function tlsTransport(entry: EntryPoint): Transport {
+  const base = new URL(entry.url)
+  const agent = new Agent({ connect: pinnedConnector(entry.fingerprint256), connections: 2, pipelining: 1 })
+  return {
+    async send({ method, path, params, deadlineMs }) {
+      const encoded = encodeParams(params)
+      const inQuery = method === 'GET' || method === 'DELETE'
+      try {
+        const response = await agent.request({
+          origin: base.origin,
+          path: `/api2/json${path}${inQuery && encoded !== '' ? `?${encoded}` : ''}`,
+          method,
+          headers: {
+            accept: 'application/json',
+            authorization: `PVEAPIToken=${entry.tokenId}=${entry.tokenSecret.reveal()}`,
+            ...(inQuery ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+          },
+          body: inQuery ? null : encoded,
+          signal: AbortSignal.timeout(deadlineMs),
+        })
+        const body = await readLimited(response.body)
+        return { is: 'answer', status: response.statusCode, reason: response.statusText, body }
+      } catch (error) {
+        return failure(error, deadlineMs)
+      }
+    },
+    close: () => agent.destroy(),
+  }
+}

@@ -1,0 +1,129 @@
+/** Where guests are, by the nodes' own word: the cluster's list is 10 to 20 s stale, and keeps a dead node's guests running. */
+import type { PveTask } from '#domain/cluster'
+import { DriverError } from '#domain/driver-error'
+import { type NodeName, nodeName, type Vmid, vmid } from '#domain/ids'
+import type { Whereabouts } from '#ports/hypervisor'
+import { type ProxmoxClient, path, refused } from './client.ts'
+import { membersOf, runningTasks } from './look-cluster.ts'
+import { SUBPATH } from './look-node.ts'
+import * as wire from './wire.ts'
+
+export type GuestAt = {
+  readonly kind: 'vm' | 'ct'
+  readonly status: 'running' | 'stopped'
+  readonly lock: string | undefined
+  readonly haManaged: boolean
+}
+
+/** Recorded: 500 "Configuration file 'nodes/pve2/qemu-server/100.conf' does not exist". */
+const NOT_HERE = /Configuration file .* does not exist/
+
+/** What the node itself says of the guest; undefined: it is not there. */
+export async function guestAt(
+  client: ProxmoxClient,
+  at: {
+    readonly guest: Vmid
+    readonly node: NodeName
+    readonly kinds?: readonly ('vm' | 'ct')[]
+    readonly avoid?: NodeName
+  },
+): Promise<GuestAt | undefined> {
+  for (const kind of at.kinds ?? (['vm', 'ct'] as const)) {
+    const call = {
+      doing: `ask ${at.node} for guest ${at.guest}`,
+      path: path`/nodes/${at.node}/${SUBPATH[kind]}/${at.guest}/status/current`,
+      ...(at.avoid === undefined ? {} : { avoid: at.avoid }),
+    }
+    const reply = await client.ask(wire.guestStatus, call)
+    if (reply.is === 'data') {
+      const { status, lock, ha } = reply.data
+      return { kind, status: status === 'running' ? 'running' : 'stopped', lock, haManaged: ha?.managed === true }
+    }
+    if (!NOT_HERE.test(reply.text)) throw refused(call, reply)
+  }
+  return undefined
+}
+
+/** The list says where to ask first; then the node is asked; then all the others. */
+export async function locate(client: ProxmoxClient, guest: Vmid): Promise<Whereabouts> {
+  const [resources, members] = await Promise.all([
+    client.get(wire.resources, {
+      doing: `look for guest ${guest} in the cluster's list`,
+      path: '/cluster/resources',
+      params: { type: 'vm' },
+    }),
+    readMembers(client),
+  ])
+  const listed = resources.find((item) => item.vmid === guest)
+  const home = members.find((member) => member.name === listed?.node)
+  if (home !== undefined && !home.online) {
+    return { is: 'unknown', reason: `its node ${home.name} is offline: it may run there still` }
+  }
+  const kinds = listed === undefined ? undefined : [listed.type === 'lxc' ? ('ct' as const) : ('vm' as const)]
+  const order = [...members].sort((left, right) => Number(right === home) - Number(left === home))
+  const silent: string[] = []
+  for (const member of order) {
+    if (!member.online) {
+      silent.push(`${member.name} is offline`)
+      continue
+    }
+    try {
+      const found = await guestAt(client, { guest, node: member.name, ...(kinds === undefined ? {} : { kinds }) })
+      if (found !== undefined) {
+        const { status, lock } = found
+        return { is: 'at', node: member.name, status, ...(lock === undefined ? {} : { lock }) }
+      }
+    } catch (error) {
+      // A node that does not answer may be the one that has it.
+      if (!(error instanceof DriverError) || error.retry === 'never') throw error
+      silent.push(error.message)
+    }
+  }
+  return silent.length === 0 ? { is: 'missing' } : { is: 'unknown', reason: silent.join('; ') }
+}
+
+export async function readMembers(client: ProxmoxClient, avoid?: NodeName) {
+  const call = { doing: 'read the cluster status', path: '/cluster/status' }
+  return membersOf(await client.get(wire.clusterStatus, avoid === undefined ? call : { ...call, avoid }))
+}
+
+/** Through another node's API: the proxy brings the node's own answer, and fails when the node is dead. */
+export async function runningOn(client: ProxmoxClient, node: NodeName): Promise<readonly Vmid[]> {
+  const lists = await Promise.all(
+    (['vm', 'ct'] as const).map((kind) =>
+      client.get(wire.guestList, {
+        doing: `list the ${kind}s that run on ${node}`,
+        path: path`/nodes/${node}/${SUBPATH[kind]}`,
+        avoid: node,
+      }),
+    ),
+  )
+  return lists
+    .flat()
+    .filter((guest) => guest.status === 'running')
+    .map((guest) => vmid(guest.vmid))
+    .sort((left, right) => left - right)
+}
+
+export async function tasksOn(client: ProxmoxClient, node: NodeName): Promise<readonly PveTask[]> {
+  const tasks = await client.get(wire.tasks, {
+    doing: `list the tasks that run on ${node}`,
+    path: path`/nodes/${node}/tasks`,
+    params: { source: 'active' },
+    avoid: node,
+  })
+  return runningTasks(tasks)
+}
+
+export async function nodeOnline(client: ProxmoxClient, node: NodeName): Promise<boolean> {
+  const call = { doing: `ask the cluster whether ${node} is online`, path: '/cluster/status', avoid: node }
+  const status = await client.get(wire.clusterStatus, call)
+  const quorate = status.find((item) => item.type === 'cluster')?.quorate
+  // A member without quorum sees everybody else offline: that is no word of the cluster.
+  if (quorate === false) throw new DriverError('proxmox', call.doing, { retry: 'later', text: 'no quorum there' })
+  const member = membersOf(status).find((item) => item.name === nodeName(node))
+  if (member === undefined) {
+    throw new DriverError('proxmox', call.doing, { retry: 'never', text: 'the cluster has no such node' })
+  }
+  return member.online
+}

@@ -1,0 +1,152 @@
+/** The answers that the driver reads, as recorded from Proxmox VE 9.2; every field that a token may not see is optional. */
+import { z } from 'zod'
+import { flag, maybe, numeric, words } from './schema.ts'
+
+export const version = z.looseObject({ version: z.string(), release: maybe(z.string()) })
+
+export const clusterStatus = z.array(
+  z.looseObject({
+    type: z.string(),
+    name: z.string(),
+    quorate: flag.optional(),
+    online: flag.optional(),
+    local: flag.optional(),
+    ip: maybe(z.string()),
+  }),
+)
+
+export const resources = z.array(
+  z.looseObject({
+    type: z.string(),
+    id: z.string(),
+    node: maybe(z.string()),
+    status: maybe(z.string()),
+    vmid: maybe(numeric),
+    name: maybe(words),
+    pool: maybe(words),
+    tags: maybe(words),
+    lock: maybe(z.string()),
+    hastate: maybe(z.string()),
+    template: flag.optional(),
+    maxcpu: maybe(numeric),
+    maxmem: maybe(numeric),
+    mem: maybe(numeric),
+    memhost: maybe(numeric),
+    cpu: maybe(numeric),
+    uptime: maybe(numeric),
+  }),
+)
+export type Resource = z.output<typeof resources>[number]
+
+/** /nodes/N/qemu and /nodes/N/lxc: the node's own word, read from its files, not from the stale list. */
+export const guestList = z.array(
+  z.looseObject({
+    vmid: numeric,
+    name: maybe(words),
+    status: z.string(),
+    lock: maybe(z.string()),
+    tags: maybe(words),
+    cpus: maybe(numeric),
+    maxmem: maybe(numeric),
+    memhost: maybe(numeric),
+    cpu: maybe(numeric),
+    template: flag.optional(),
+  }),
+)
+export type ListedGuest = z.output<typeof guestList>[number]
+
+export const guestStatus = z.looseObject({
+  status: z.string(),
+  lock: maybe(z.string()),
+  ha: maybe(z.looseObject({ managed: flag.optional() })),
+})
+
+export const guestConfig = z.record(z.string(), z.unknown())
+export type GuestConfig = z.output<typeof guestConfig>
+
+export const configNodes = z.array(
+  z.looseObject({ name: maybe(z.string()), node: z.string(), quorum_votes: maybe(numeric) }),
+)
+export const qdevice = z.record(z.string(), z.unknown())
+
+export const haResources = z.array(
+  z.looseObject({ sid: z.string(), state: maybe(z.string()), group: maybe(z.string()), failback: flag.optional() }),
+)
+export const haRules = z.array(
+  z.looseObject({
+    rule: z.string(),
+    type: z.string(),
+    resources: maybe(z.string()),
+    nodes: maybe(z.string()),
+    affinity: maybe(z.string()),
+    strict: flag.optional(),
+    disable: flag.optional(),
+  }),
+)
+/** Up to 8.x. */
+export const haGroups = z.array(
+  z.looseObject({ group: z.string(), nodes: maybe(z.string()), restricted: flag.optional() }),
+)
+export const haCurrent = z.array(
+  z.looseObject({ type: z.string(), id: z.string(), node: maybe(z.string()), status: maybe(z.string()) }),
+)
+export const managerStatus = z.looseObject({
+  manager_status: maybe(
+    z.looseObject({
+      master_node: maybe(z.string()),
+      node_status: maybe(z.record(z.string(), z.string())),
+    }),
+  ),
+  lrm_status: maybe(z.record(z.string(), z.looseObject({ state: maybe(z.string()), mode: maybe(z.string()) }))),
+})
+
+/** `migration` and `ha` come parsed or as property strings, depending on the release. */
+const properties = z.union([z.record(z.string(), z.unknown()), z.string()])
+export const options = z.looseObject({ migration: maybe(properties), ha: maybe(properties) })
+
+export const nodeStatus = z.looseObject({
+  pveversion: maybe(z.string()),
+  'current-kernel': maybe(z.looseObject({ release: maybe(z.string()) })),
+  memory: maybe(z.looseObject({ total: numeric, used: numeric })),
+  cpuinfo: maybe(z.looseObject({ model: maybe(z.string()), cpus: maybe(numeric) })),
+  cpu: maybe(numeric),
+})
+export const storages = z.array(
+  z.looseObject({
+    storage: z.string(),
+    shared: flag.optional(),
+    active: flag.optional(),
+    enabled: flag.optional(),
+    avail: maybe(numeric),
+  }),
+)
+export const networks = z.array(z.looseObject({ iface: z.string(), type: z.string(), active: flag.optional() }))
+export const packages = z.array(
+  z.looseObject({ Package: z.string(), OldVersion: maybe(z.string()), CurrentState: maybe(z.string()) }),
+)
+export const migrationCapabilities = z.looseObject({ 'has-dbus-vmstate': flag.optional() })
+export const permissions = z.record(z.string(), z.record(z.string(), z.unknown()))
+
+export const tasks = z.array(
+  z.looseObject({
+    upid: z.string(),
+    node: maybe(z.string()),
+    type: z.string(),
+    id: maybe(words),
+    starttime: numeric,
+    endtime: maybe(numeric),
+    status: maybe(z.string()),
+  }),
+)
+export const taskStatus = z.looseObject({ status: z.string(), exitstatus: maybe(z.string()) })
+export const taskLog = z.array(z.looseObject({ n: numeric, t: maybe(z.string()) }))
+
+export const disks = z.array(
+  z.looseObject({
+    devpath: z.string(),
+    serial: maybe(words),
+    wwn: maybe(words),
+    size: maybe(numeric),
+  }),
+)
+export const nodeTime = z.looseObject({ time: numeric })

@@ -1,0 +1,17 @@
+/** The machine's own clock. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '#ports/clock'
+
+/** setTimeout counts in 32 bits: a longer sleep is made of several. */
+const LONGEST_SLEEP_MS = 2 ** 30
+
+export function systemClock(): Clock {
+  return {
+    nowMs: async () => Date.now(),
+    async sleepUntil(atMs) {
+      for (let leftMs = atMs - Date.now(); leftMs > 0; leftMs = atMs - Date.now()) {
+        await sleep(Math.min(leftMs, LONGEST_SLEEP_MS))
+      }
+    },
+  }
+}

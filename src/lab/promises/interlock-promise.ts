@@ -1,0 +1,57 @@
+/** Promise 7: the technician is told "safe" only while it is. */
+import type { NodeName } from '#domain/ids'
+import { powerIsOn } from '#lab/world/bmc'
+import { askOkToStop, cephOf, osdsOn } from '#lab/world/ceph'
+import { hasEvent, schedule } from '#lab/world/events'
+import type { World } from '#lab/world/state'
+import { breakPromise } from './broken.ts'
+
+/** A look at the node comes round within this time; longer is too long for hands in it. */
+export const WITHDRAWN_WITHIN_MS = 60_000
+
+/** The node that hands may be in: the one that we switched off last. */
+function nodeInHand(world: World): NodeName | undefined {
+  return world.commands.findLast(({ kind, by, outcome }) => kind === 'shut-down' && by === 'us' && outcome === 'done')
+    ?.node
+}
+
+export function whyNotSafe(world: World, name: NodeName): string | undefined {
+  const node = world.nodes[name]
+  if (!node) return undefined
+  if (powerIsOn(node)) return `${name} has power`
+  const ceph = cephOf(world)
+  const own = ceph ? osdsOn(ceph, name) : []
+  const up = own.find((osd) => osd.up)
+  if (up) return `osd.${up.id} is up`
+  if (own.length === 0) return undefined
+  const answer = askOkToStop(
+    world,
+    own.map(({ id }) => id),
+  )
+  return answer.ok ? undefined : `redundancy is lost: ${answer.text}`
+}
+
+/** At the moment when it is said it must be true. */
+export function checkInterlockSaid(world: World) {
+  const name = nodeInHand(world)
+  if (world.interlock === 'never-shown' || world.interlock.is !== 'safe') return
+  if (name === undefined) return breakOf(world, 'no node was switched off')
+  const why = whyNotSafe(world, name)
+  if (why !== undefined) breakOf(world, why)
+}
+
+const breakOf = (world: World, why: string) => breakPromise(world, 7, `the technician was told "safe": ${why}`)
+
+/** The world changed under a "safe": it has to be withdrawn in time. */
+export function expectWithdrawn(world: World): void {
+  const node = nodeInHand(world)
+  if (world.interlock === 'never-shown' || world.interlock.is !== 'safe' || node === undefined) return
+  if (whyNotSafe(world, node) === undefined || hasEvent(world, ({ kind }) => kind === 'interlock-check')) return
+  schedule(world, world.nowMs + WITHDRAWN_WITHIN_MS, { kind: 'interlock-check', node })
+}
+
+export function checkInterlock(world: World, node: NodeName): void {
+  if (world.interlock === 'never-shown' || world.interlock.is !== 'safe') return
+  const why = whyNotSafe(world, node)
+  if (why !== undefined) breakPromise(world, 7, `"safe" was not withdrawn: ${why}`)
+}

@@ -1,0 +1,38 @@
+/** Promises 1 and 2: what is switched off, through whose BMC, and what else is away then. */
+import { askOkToStop, cephOf, osdsOn } from '#lab/world/ceph'
+import { runningAt } from '#lab/world/guests'
+import type { World, WorldCommand, WorldNode } from '#lab/world/state'
+import { breakPromise } from './broken.ts'
+
+export function checkShutdown(world: World, command: WorldCommand): void {
+  const node = command.node === undefined ? undefined : world.nodes[command.node]
+  if (!node) return
+  const running = runningAt(world, node.name).map(({ spec }) => spec.vmid)
+  if (running.length > 0) breakPromise(world, 1, `${node.name} was switched off while ${running.join(', ')} ran on it`)
+  const ceph = cephOf(world)
+  const osds = ceph ? osdsOn(ceph, node.name).map(({ id }) => id) : []
+  const answer = osds.length > 0 ? askOkToStop(world, osds) : undefined
+  if (answer && !answer.ok) breakPromise(world, 1, `${node.name} was switched off: ${answer.text}`)
+  checkSecondAway(world, node)
+}
+
+export function checkHardOff(world: World, command: WorldCommand): void {
+  if (command.asked !== command.node)
+    breakPromise(world, 1, `${command.node} was switched off through the BMC address of ${command.asked}`)
+  checkShutdown(world, command)
+}
+
+const domainOf = (node: WorldNode) => node.chassis ?? node.name
+const isAway = (node: WorldNode) => node.state !== 'running'
+
+/** Somebody else's node is away already: ours would be the second. */
+function checkSecondAway(world: World, node: WorldNode): void {
+  const other = Object.values(world.nodes).find((one) => isAway(one) && domainOf(one) !== domainOf(node))
+  if (other) breakPromise(world, 2, `${node.name} was switched off while ${other.name} was away`)
+}
+
+export function checkTwoAway(world: World): void {
+  const ours = Object.values(world.nodes).filter((node) => isAway(node) && node.downBy === 'us')
+  const domains = [...new Set(ours.map(domainOf))]
+  if (domains.length > 1) breakPromise(world, 2, `${domains.join(' and ')} are away at once`)
+}

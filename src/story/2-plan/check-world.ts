@@ -1,0 +1,225 @@
+/** The checker's own picture of the cluster while it replays a plan. */
+import type { ClusterObservation } from '#domain/cluster'
+import type { Guest, Rule } from '#domain/guest'
+import type { NodeName, Vmid } from '#domain/ids'
+import type { Node } from '#domain/node'
+import type { Move, Violation } from '#domain/plan'
+import type { PlanPolicy } from '#domain/policy'
+
+const GIB = 2 ** 30
+const gib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GiB`
+/** Fractions of sums: what is smaller is arithmetic. */
+const BYTES_TOLERANCE = 1
+const CORES_TOLERANCE = 1e-6
+
+type PairRule = Extract<Rule, { kind: 'keep-apart' | 'keep-together' }>
+
+export class CheckWorld {
+  readonly cluster: ClusterObservation
+  readonly policy: PlanPolicy
+  readonly #nodes: ReadonlyMap<NodeName, Node>
+  readonly #guests: ReadonlyMap<Vmid, Guest>
+  readonly #place: Map<Vmid, NodeName>
+  readonly #memoryAtFirst: ReadonlyMap<NodeName, number>
+  readonly #coresAtFirst: ReadonlyMap<NodeName, number>
+
+  constructor(cluster: ClusterObservation, policy: PlanPolicy, place?: ReadonlyMap<Vmid, NodeName>) {
+    this.cluster = cluster
+    this.policy = policy
+    this.#nodes = new Map(cluster.nodes.map((node) => [node.name, node]))
+    this.#guests = new Map(cluster.guests.map((guest) => [guest.vmid, guest]))
+    this.#place = new Map(cluster.guests.map((guest) => [guest.vmid, guest.node]))
+    this.#memoryAtFirst = this.memoryByNode()
+    this.#coresAtFirst = this.coresByNode()
+    for (const [guest, node] of place ?? []) this.#place.set(guest, node)
+  }
+
+  /** The same cluster with the guests where they are now; limits and broken rules still those of the observation. */
+  forWayHome(): CheckWorld {
+    return new CheckWorld(this.cluster, this.policy, this.#place)
+  }
+
+  hasGuest(vmid: Vmid): boolean {
+    return this.#guests.has(vmid)
+  }
+
+  hasNode(name: NodeName): boolean {
+    return this.#nodes.has(name)
+  }
+
+  guest(vmid: Vmid): Guest | undefined {
+    return this.#guests.get(vmid)
+  }
+
+  node(name: NodeName): Node | undefined {
+    return this.#nodes.get(name)
+  }
+
+  placeOf(vmid: Vmid): NodeName {
+    return this.#place.get(vmid) ?? ('' as NodeName)
+  }
+
+  originOf(vmid: number): NodeName | undefined {
+    return this.#guests.get(vmid as Vmid)?.node
+  }
+
+  runs(vmid: Vmid): boolean {
+    return this.#guests.get(vmid)?.status === 'running'
+  }
+
+  runningOn(nodes: readonly NodeName[]): readonly Vmid[] {
+    return [...this.#place].filter(([vmid, node]) => nodes.includes(node) && this.runs(vmid)).map(([vmid]) => vmid)
+  }
+
+  memoryByNode(): Map<NodeName, number> {
+    const sums = new Map(this.cluster.nodes.map((node) => [node.name, node.memoryUsedBytes]))
+    for (const [vmid, node] of this.#place) {
+      const guest = this.#guests.get(vmid)
+      if (guest?.status === 'running') sums.set(node, (sums.get(node) ?? 0) + guest.memoryBytes)
+    }
+    return sums
+  }
+
+  coresByNode(): Map<NodeName, number> {
+    const sums = new Map<NodeName, number>()
+    for (const [vmid, node] of this.#place) {
+      const guest = this.#guests.get(vmid)
+      if (guest?.status === 'running') sums.set(node, (sums.get(node) ?? 0) + guest.cpuCores)
+    }
+    return sums
+  }
+
+  memoryLimit(node: Node): number {
+    const limit = node.memoryBytes * (1 - this.policy.memoryHeadroomFraction)
+    return Math.max(limit, this.#memoryAtFirst.get(node.name) ?? 0)
+  }
+
+  coresLimit(node: Node): number {
+    return Math.max(node.cpuCores * this.policy.cpuOvercommit, this.#coresAtFirst.get(node.name) ?? 0)
+  }
+
+  apply(moves: readonly Move[]): void {
+    for (const { guest, to } of moves) this.#place.set(guest, to)
+  }
+
+  /** Every guest that moves counts on both ends. `singly`: the way home, whose partners follow one after another. */
+  checkWhileMoving(
+    moves: readonly Move[],
+    atStep: number,
+    how: 'together' | 'singly' = 'together',
+  ): readonly Violation[] {
+    return [
+      ...this.#memoryWhile(moves, atStep),
+      ...this.#disksWhile(moves, atStep),
+      ...this.#apartWhile(moves, atStep),
+      ...(how === 'together' ? this.#togetherIn(moves, atStep) : []),
+    ]
+  }
+
+  /** When the step has ended: cores, and that partners are still together. */
+  checkAfter(atStep: number): readonly Violation[] {
+    const violations: Violation[] = []
+    const cores = this.coresByNode()
+    for (const node of this.cluster.nodes) {
+      const has = cores.get(node.name) ?? 0
+      const limit = this.coresLimit(node)
+      if (has <= limit + CORES_TOLERANCE) continue
+      const text = `${node.name} would carry ${has} cores, its limit is ${limit}`
+      violations.push({ kind: 'cpu-short', node: node.name, atStep, text })
+    }
+    for (const [one, other] of this.#strictPairs('keep-together')) {
+      if (this.originOf(one) !== this.originOf(other) || this.placeOf(one) === this.placeOf(other)) continue
+      const text = `guests ${one} and ${other} must stay together: ${this.placeOf(one)}, ${this.placeOf(other)}`
+      violations.push({ kind: 'keep-together', guest: one, atStep, text })
+    }
+    return violations
+  }
+
+  #memoryWhile(moves: readonly Move[], atStep: number): readonly Violation[] {
+    const loads = this.memoryByNode()
+    const touched = new Set<NodeName>()
+    for (const { guest, to } of moves) {
+      if (!this.runs(guest) || this.placeOf(guest) === to) continue
+      touched.add(to)
+      loads.set(to, (loads.get(to) ?? 0) + (this.guest(guest)?.memoryBytes ?? 0))
+    }
+    const violations: Violation[] = []
+    for (const name of touched) {
+      const node = this.node(name)
+      const load = loads.get(name) ?? 0
+      if (node === undefined || load <= this.memoryLimit(node) + BYTES_TOLERANCE) continue
+      const text = `${name} would carry ${gib(load)} while step ${atStep} runs, its limit is ${gib(this.memoryLimit(node))}`
+      violations.push({ kind: 'memory-short', node: name, atStep, text })
+    }
+    return violations
+  }
+
+  /** Local disks: what was copied in so far, less what had left before this step, against what was free. */
+  #disksWhile(moves: readonly Move[], atStep: number): readonly Violation[] {
+    const used = new Map<string, { node: NodeName; storage: string; bytes: number }>()
+    const add = (node: NodeName, storage: string, bytes: number) => {
+      const entry = this.node(node)?.storages.find(({ id }) => id === storage)
+      if (entry === undefined || entry.shared) return
+      const key = `${node} ${storage}`
+      used.set(key, { node, storage, bytes: (used.get(key)?.bytes ?? 0) + bytes })
+    }
+    for (const [vmid, place] of this.#place) {
+      const guest = this.guest(vmid)
+      if (guest === undefined || place === guest.node) continue
+      for (const disk of guest.disks) {
+        add(place, disk.storage, disk.bytes)
+        add(guest.node, disk.storage, -disk.bytes)
+      }
+    }
+    for (const { guest: vmid, to } of moves) {
+      if (this.placeOf(vmid) !== to) for (const disk of this.guest(vmid)?.disks ?? []) add(to, disk.storage, disk.bytes)
+    }
+    const violations: Violation[] = []
+    for (const { node, storage, bytes } of used.values()) {
+      const freeBytes = this.node(node)?.storages.find(({ id }) => id === storage)?.freeBytes ?? 0
+      if (bytes <= 0 || bytes <= freeBytes) continue
+      const text = `${storage} of ${node} has ${gib(freeBytes)} free, ${gib(bytes)} would be needed`
+      violations.push({ kind: 'storage-short', node, atStep, text })
+    }
+    return violations
+  }
+
+  #apartWhile(moves: readonly Move[], atStep: number): readonly Violation[] {
+    const going = new Map(moves.map(({ guest, to }) => [guest, to]))
+    if (going.size === 0) return []
+    const violations: Violation[] = []
+    for (const [one, other] of this.#strictPairs('keep-apart')) {
+      if (!going.has(one) && !going.has(other)) continue
+      if (this.originOf(one) === this.originOf(other)) continue
+      const places = (vmid: Vmid) => [this.placeOf(vmid), going.get(vmid) ?? this.placeOf(vmid)]
+      const met = places(one).find((node) => places(other).includes(node))
+      if (met === undefined) continue
+      const text = `guests ${one} and ${other} must be kept apart and meet on ${met} while step ${atStep} runs`
+      violations.push({ kind: 'keep-apart', guest: one, node: met, atStep, text })
+    }
+    return violations
+  }
+
+  #togetherIn(moves: readonly Move[], atStep: number): readonly Violation[] {
+    const going = new Map(moves.map(({ guest, to }) => [guest, to]))
+    const violations: Violation[] = []
+    for (const [one, other] of this.#strictPairs('keep-together')) {
+      if (this.originOf(one) !== this.originOf(other)) continue
+      if (going.get(one) === going.get(other)) continue
+      const text = `guests ${one} and ${other} must stay together and do not move to one node in one step`
+      violations.push({ kind: 'keep-together', guest: going.has(one) ? one : other, atStep, text })
+    }
+    return violations
+  }
+
+  /** Pairs of running guests under a strict rule. */
+  *#strictPairs(kind: PairRule['kind']): Generator<readonly [Vmid, Vmid]> {
+    for (const rule of this.cluster.rules) {
+      if (rule.kind !== kind || !rule.strict) continue
+      const running = [...new Set(rule.guests)].filter((vmid) => this.runs(vmid))
+      for (const [index, one] of running.entries()) {
+        for (const other of running.slice(index + 1)) yield [one, other]
+      }
+    }
+  }
+}

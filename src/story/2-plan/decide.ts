@@ -1,0 +1,289 @@
+/** Proposes the plan that empties nodes: every move, its order and forecast, what stands in the way, what is left afterwards, the way home. */
+import { type Blocker, withoutLifted } from '#domain/blocker'
+import type { CephObservation } from '#domain/ceph'
+import type { ClusterObservation } from '#domain/cluster'
+import type { Guest } from '#domain/guest'
+import type { NodeName, PlanId } from '#domain/ids'
+import { DEFAULT_FORECAST_MODEL, type ForecastModel, type Plan, type Stay } from '#domain/plan'
+import type { PlanPolicy } from '#domain/policy'
+import { Board, type Unit } from './board.ts'
+import { lowerBoundS } from './bound.ts'
+import { explainUnplaced } from './explain.ts'
+import { chooseParallel, type DraftMove, isLess, overruns, type TimedMove } from './forecast.ts'
+import { type Order, orderMoves } from './order.ts'
+import { type Ordering, type Placement, place } from './place.ts'
+import { wayHomeOf } from './plan-way-home.ts'
+import { checkReserve, type Reserve } from './reserve.ts'
+import { decideStopped } from './stopped.ts'
+import { draftHop } from './way-home.ts'
+
+export type PlanRequest = {
+  readonly cluster: ClusterObservation
+  /** Read for the notes alone: Ceph is judged when the node is isolated. */
+  readonly ceph?: CephObservation | 'none'
+  readonly drain: readonly NodeName[]
+  readonly policy: PlanPolicy
+  /** Measured constants; those of the contracts where absent. */
+  readonly model?: ForecastModel
+  readonly parent?: PlanId
+  readonly revision: number
+  readonly id: PlanId
+}
+
+const ORDERINGS: readonly Ordering[] = ['constrained-first', 'memory-first', 'cpu-first', 'small-first']
+const GIB = 2 ** 30
+
+/** Pure, and never throws: what cannot be done is a blocker of the plan. One input, one plan. */
+export function proposePlan(request: PlanRequest): Plan {
+  const { cluster, policy, model = DEFAULT_FORECAST_MODEL } = request
+  const drain = request.drain.filter((name) => cluster.nodes.some((node) => node.name === name))
+  const reserveNodes = reserveWanted(cluster, drain, policy)
+  const draft = bestDraft(cluster, drain, policy, reserveNodes)
+  const stopped = decideStopped(draft.board, draft.order.hops)
+  const drafts = [...draft.order.hops.flatMap((hop) => draftHop(draft.board, hop)), ...stopped.moves]
+  drafts.sort((a, b) => a.step - b.step || b.guest.residentBytes - a.guest.residentBytes || a.guest.vmid - b.guest.vmid)
+  const { parallel, moves, makespanS } = chooseParallel(drafts, model, policy.parallelMigrations)
+  const left = explainUnplaced(draft.board, draft.placement.unplaced, draft.order.stuck)
+  const blockers = [
+    ...nodeBlockers(request, drain),
+    ...left.blockers,
+    ...stopped.blockers,
+    ...reserveBlockers(draft, reserveNodes),
+    ...pauseBlockers(moves),
+  ]
+  return {
+    id: request.id,
+    ...(request.parent === undefined ? {} : { parent: request.parent }),
+    revision: request.revision,
+    observedAtMs: cluster.observedAtMs,
+    drain: request.drain,
+    feasible: drain.length === request.drain.length && !isAnyLeft(draft.board, drain),
+    moves: moves.map(toMove),
+    stays: [...staysOf(draft.board, drain, left.reasonOf), ...stopped.stays],
+    makespanS: roundS(makespanS),
+    lowerBoundS: floorS(lowerBoundS(cluster, drain, model)),
+    bytesMoved: drafts.reduce((sum, move) => sum + bytesOf(move), 0),
+    parallelMigrations: parallel,
+    model,
+    after: afterOf(draft.board),
+    spare: { nodesThatMayFail: draft.spare },
+    blockers: withoutLifted(blockers, policy.lifted),
+    notes: notesOf(request, draft, reserveNodes),
+    wayHome: policy.returnHome ? wayHomeOf(draft.board, moves, model) : [],
+  }
+}
+
+function reserveWanted(cluster: ClusterObservation, drain: readonly NodeName[], policy: PlanPolicy): number {
+  if (policy.reserveNodes !== 'auto') return policy.reserveNodes
+  return cluster.nodes.filter(({ name, online }) => online && !drain.includes(name)).length >= 4 ? 1 : 0
+}
+
+type Draft = {
+  readonly board: Board
+  readonly placement: Placement
+  readonly order: Order
+  readonly reserve: Reserve
+  readonly spare: number
+  readonly figures: readonly number[]
+}
+
+/** Tries several orders of choosing; stops at the first that leaves nothing to wish for. */
+function bestDraft(
+  cluster: ClusterObservation,
+  drain: readonly NodeName[],
+  policy: PlanPolicy,
+  reserveNodes: number,
+): Draft {
+  let best = draftPlan(cluster, drain, policy, reserveNodes, ORDERINGS[0] ?? 'constrained-first')
+  for (const ordering of ORDERINGS.slice(1)) {
+    const [left, residents, dislikes, unmet] = best.figures
+    const isSumShort = !best.reserve.holds && best.reserve.memoryShortBytes + best.reserve.cpuShortCores > 0
+    if (left === 0 && residents === 0 && dislikes === 0 && (unmet === 0 || isSumShort)) break
+    const other = draftPlan(cluster, drain, policy, reserveNodes, ordering)
+    if (isLess(other.figures, best.figures)) best = other
+  }
+  return best
+}
+
+function draftPlan(
+  cluster: ClusterObservation,
+  drain: readonly NodeName[],
+  policy: PlanPolicy,
+  reserveNodes: number,
+  ordering: Ordering,
+): Draft {
+  const input = { cluster, drain, policy }
+  const sketch = new Board(input)
+  const drained = new Set(drain.map((name) => sketch.indexOf(name)))
+  const leaving = sketch.units.filter(({ home }) => drained.has(home))
+  const movable = leaving.filter((unit) => sketch.candidatesOf(unit).length > 0)
+  const placed = place(sketch, movable, ordering)
+  const board = new Board(input)
+  const wanted = new Map<Unit, number>()
+  for (const unit of board.units) {
+    const target = sketch.at[unit.index] ?? unit.home
+    if (target !== unit.home) wanted.set(unit, target)
+  }
+  const order = orderMoves(board, wanted, (unit) => (drained.has(unit.home) ? 'drain' : 'make-room'))
+  const unmovable = leaving.filter((unit) => !movable.includes(unit))
+  const placement = {
+    ...placed,
+    unplaced: [...unmovable, ...placed.unplaced].map(({ index }) => board.unit(index)),
+  }
+  const reserve = checkReserve(board, reserveNodes)
+  const spare = spareOf(board, reserveNodes, reserve)
+  const left = [...placement.unplaced, ...order.stuck]
+  return {
+    board,
+    placement,
+    order,
+    reserve,
+    spare,
+    figures: [
+      guestsIn(left),
+      guestsIn(board.units.filter((unit) => !drained.has(unit.home) && board.placeOf(unit) !== unit.home)),
+      order.hops.length === 0
+        ? 0
+        : order.hops.reduce((sum, hop) => sum + board.dislikes(hop.unit, board.placeOf(hop.unit)), 0),
+      reserve.holds ? 0 : 1,
+      Math.max(0, ...order.hops.map(({ step }) => step)),
+      Math.max(...afterOf(board).map(({ memoryAllocatedFraction }) => memoryAllocatedFraction)),
+    ],
+  }
+}
+
+const guestsIn = (units: readonly Unit[]): number => units.reduce((sum, { guests }) => sum + guests.length, 0)
+
+function spareOf(board: Board, reserveNodes: number, reserve: Reserve): number {
+  if (reserve.holds && reserveNodes > 0) return reserveNodes
+  for (let count = Math.max(1, reserveNodes - 1); count > 0; count--) {
+    if (count !== reserveNodes && checkReserve(board, count).holds) return count
+  }
+  return 0
+}
+
+function isAnyLeft(board: Board, drain: readonly NodeName[]): boolean {
+  return drain.some((name) => (board.unitsAt[board.indexOf(name)]?.size ?? 0) > 0)
+}
+
+function nodeBlockers({ cluster, drain }: PlanRequest, known: readonly NodeName[]): readonly Blocker[] {
+  const unknown = drain
+    .filter((name) => !known.includes(name))
+    .map(
+      (node): Blocker => ({
+        kind: 'node-unknown',
+        node,
+        text: `the cluster has no node ${node}`,
+        lifts: 'the right name',
+      }),
+    )
+  const offline = cluster.nodes
+    .filter(({ name, online }) => known.includes(name) && !online)
+    .map(
+      ({ name }): Blocker => ({
+        kind: 'node-offline',
+        node: name,
+        text: `${name} is offline: guests on it cannot be moved, only recovered elsewhere after it is fenced`,
+        lifts: `${name} comes online`,
+      }),
+    )
+  return [...unknown, ...offline]
+}
+
+function reserveBlockers({ board, reserve, spare }: Draft, reserveNodes: number): readonly Blocker[] {
+  if (reserveNodes === 0 || reserve.holds) return []
+  const names = reserve.nodes.map((index) => board.node(index).name).join(' and ')
+  const short =
+    reserve.memoryShortBytes > 0
+      ? `memory short by ${(reserve.memoryShortBytes / GIB).toFixed(1)} GiB`
+      : reserve.cpuShortCores > 0
+        ? `cores short by ${reserve.cpuShortCores}`
+        : 'no packing of its guests was found under memory, CPU and rules'
+  const [first] = reserve.nodes
+  return [
+    {
+      kind: 'reserve-unmet',
+      ...(first === undefined ? {} : { node: board.node(first).name }),
+      text: `${short} if ${names} fails afterwards (${spare} of ${reserveNodes} further nodes may fail)`,
+      lifts: 'an approver accepts the risk by name, or more room on the other nodes',
+    },
+  ]
+}
+
+function pauseBlockers(moves: readonly TimedMove[]): readonly Blocker[] {
+  return overruns(moves).map(({ guest, forecastBlackoutMs }) => ({
+    kind: 'pause-budget' as const,
+    guest: guest.vmid,
+    text: `guest ${guest.vmid} (${guest.name}): forecast blackout ${forecastBlackoutMs} ms, its owner accepts ${guest.pauseBudgetMs} ms`,
+    lifts: 'an approver accepts the pause by name, or the guest writes less by then',
+  }))
+}
+
+function staysOf(board: Board, drain: readonly NodeName[], reasonOf: ReadonlyMap<Guest, string>): readonly Stay[] {
+  return board.units
+    .filter((unit) => drain.includes(board.node(board.placeOf(unit)).name))
+    .flatMap(({ guests }) => guests)
+    .map((guest) => {
+      const reason = reasonOf.get(guest) ?? 'node-offline'
+      return {
+        guest: guest.vmid,
+        reason,
+        text: `guest ${guest.vmid} (${guest.name}) still runs on ${guest.node}: ${reason}`,
+      }
+    })
+}
+
+const roundS = (seconds: number): number => Math.round(seconds * 1000) / 1000
+/** A bound is rounded down, or it would not be one. */
+const floorS = (seconds: number): number => Math.floor(seconds * 1000) / 1000
+
+const toMove = (move: TimedMove) => ({
+  step: move.step,
+  guest: move.guest.vmid,
+  from: move.source.name,
+  to: move.target.name,
+  mode: move.mode,
+  purpose: move.purpose,
+  startsAtS: roundS(move.startsAtS),
+  endsAtS: roundS(move.endsAtS),
+  forecastBlackoutMs: move.forecastBlackoutMs,
+})
+
+const bytesOf = ({ mode, guest, diskBytes }: DraftMove): number =>
+  diskBytes + (mode === 'offline' ? 0 : guest.residentBytes)
+
+function afterOf(board: Board): Plan['after'] {
+  return board.nodes.map(({ name, memoryBytes, cpuCores }, index) => ({
+    node: name,
+    memoryAllocatedFraction: Math.round(((board.memory[index] ?? 0) / memoryBytes) * 1e4) / 1e4,
+    cpuAllocatedFraction: Math.round(((board.cpu[index] ?? 0) / cpuCores) * 1e4) / 1e4,
+  }))
+}
+
+function notesOf(request: PlanRequest, { board, reserve }: Draft, reserveNodes: number): readonly string[] {
+  const { cluster, policy, drain, model = DEFAULT_FORECAST_MODEL } = request
+  const notes = [
+    `Forecast: ${(model.streamBitsPerSecond / 1e9).toFixed(1)} Gbit/s a stream, ${model.fixedSecondsPerMove} s a move (${model.source}).`,
+  ]
+  if (reserveNodes === 0) {
+    const why = policy.reserveNodes === 'auto' ? 'fewer than 4 nodes remain' : 'the policy says so'
+    notes.push(`No reserve is kept (${why}): another failure meanwhile may leave guests down.`)
+  }
+  if (reserve.holds && reserve.leftOut.length > 0) {
+    notes.push(`Left out of the reserve, because they are pinned to one node: guests ${reserve.leftOut.join(', ')}.`)
+  }
+  if (reserve.holds && reserve.isSampled)
+    notes.push('The reserve was checked for the fullest nodes only: there are too many sets of nodes.')
+  const leaving = board.units
+    .filter(({ home }) => drain.includes(board.node(home).name))
+    .flatMap(({ guests }) => guests)
+  const unmeasured = leaving.filter(({ dirtyBytesPerSecond }) => dirtyBytesPerSecond === 'unknown').length
+  if (unmeasured > 0) notes.push(`Nobody measured how fast ${unmeasured} of the guests write: 8 MiB/s is assumed.`)
+  const hostType = leaving.filter(({ cpuType }) => cpuType === 'host').length
+  if (hostType > 0 && cluster.nodes.some(({ cpuModel }) => cpuModel === undefined)) {
+    notes.push(
+      `${hostType} guests have CPU type "host" and some nodes do not tell their CPU model: nodes that do not tell count as alike.`,
+    )
+  }
+  return notes
+}

@@ -1,0 +1,66 @@
+/** The way home of a plan: everybody who moves goes back, residents too, in an order that keeps every rule. */
+import type { ClusterObservation } from '#domain/cluster'
+import type { ForecastModel, HomeMove } from '#domain/plan'
+import { Board } from './board.ts'
+import { guestFaults, modeOf, targetFaults } from './eligibility.ts'
+import type { TimedMove } from './forecast.ts'
+import { proposeWayHome } from './way-home.ts'
+
+/**
+ * The plan backwards, where every guest may go back: while a step runs a guest counts on both ends, so backwards it keeps the same rules.
+ * Else (a hop, a home that lacks something) it is planned anew. Home is never fuller than it was.
+ */
+export function wayHomeOf(end: Board, moves: readonly TimedMove[], model: ForecastModel): readonly HomeMove[] {
+  const { policy, drain } = end.input
+  // By then the drained nodes are repaired and take guests again.
+  const cluster = {
+    ...end.input.cluster,
+    nodes: end.input.cluster.nodes.map((node) => (drain.includes(node.name) ? { ...node, maintenance: false } : node)),
+  }
+  const canGoBack = moves.every(
+    ({ purpose, guest, source, target }) =>
+      purpose !== 'park' &&
+      source.online &&
+      (!source.maintenance || drain.includes(source.name)) &&
+      guestFaults(guest, policy).length === 0 &&
+      targetFaults({ guest, source: target, target: source, pins: end.pins, policy }).length === 0,
+  )
+  if (!canGoBack || moves.some(({ purpose }) => purpose === 'park')) return planAnew(end, cluster, moves, model)
+  return moves
+    .toSorted((a, b) => b.step - a.step || unitIndex(end, a) - unitIndex(end, b) || a.guest.vmid - b.guest.vmid)
+    .map(({ guest, source, target }) => ({
+      guest: guest.vmid,
+      from: target.name,
+      to: source.name,
+      mode: modeOf({ guest, source: target, target: source }),
+    }))
+}
+
+function planAnew(
+  end: Board,
+  cluster: ClusterObservation,
+  moves: readonly TimedMove[],
+  model: ForecastModel,
+): readonly HomeMove[] {
+  const { policy } = end.input
+  const before = new Board({ cluster, drain: [], policy })
+  const nowOn = new Map(moves.map((move) => [move.guest.vmid, move.target.name]))
+  const wasOn = new Map(cluster.guests.map((guest) => [guest.vmid, guest.node]))
+  const guests = cluster.guests.map((guest) => ({ ...guest, node: nowOn.get(guest.vmid) ?? guest.node }))
+  const home = proposeWayHome({
+    cluster: { ...cluster, guests },
+    origins: new Map(moves.map((move) => [move.guest.vmid, move.guest.node])),
+    policy,
+    model,
+    before: {
+      memoryFloorBytes: new Map(before.nodes.map(({ name }, index) => [name, before.memory[index] ?? 0])),
+      cpuFloorCores: new Map(before.nodes.map(({ name }, index) => [name, before.cpu[index] ?? 0])),
+      pairsBroken: (one, other) => wasOn.get(one.vmid) === wasOn.get(other.vmid),
+    },
+  })
+  return home.moves.map(({ guest, from, to, mode }) => ({ guest, from, to, mode }))
+}
+
+/** Partners follow each other. */
+const unitIndex = (board: Board, { guest }: TimedMove): number =>
+  board.unitOf.get(guest.vmid)?.index ?? board.units.length

@@ -1,0 +1,199 @@
+/** Stage 2: a fresh look, an immutable plan, the independent checker's word, and a person's approval. */
+import { type Blocker, withoutLifted } from '#domain/blocker'
+import type { CephObservation } from '#domain/ceph'
+import { type ClusterObservation, guestsOn } from '#domain/cluster'
+import { DriverError } from '#domain/driver-error'
+import type { Origin } from '#domain/event'
+import { planId } from '#domain/ids'
+import type { ControlMessage } from '#domain/maintenance'
+import type { Plan } from '#domain/plan'
+import { askSafely } from '../gate.ts'
+import { proveIdentity } from '../identity.ts'
+import { attend, look, note, ownerOf, type Story, StoryStopped } from '../story.ts'
+import { checkPlan } from './check-plan.ts'
+import { conditionsToBegin, type Facts, remarks } from './conditions.ts'
+import { proposePlan } from './decide.ts'
+
+export type Approved = { readonly plan: Plan; readonly origins: readonly Origin[] }
+
+const LOOK_EVERY_MS = 60_000
+const APPROVAL_LIMIT_MS = 7 * 24 * 3_600_000
+
+/** Without a plan: the cluster did not answer, or has no such node. */
+type Proposal = {
+  readonly plan: Plan | null
+  readonly origins: readonly Origin[]
+  readonly conditions: readonly Blocker[]
+}
+
+/** Resolves with the approved plan. StoryStopped when it is rejected, when the node is unknown, or nobody answers in a week. */
+export async function planAndApprove(story: Story): Promise<Approved> {
+  const untilMs = (await story.saga.nowMs()) + APPROVAL_LIMIT_MS
+  let current: Approved | undefined
+  let shownGate = ''
+  const approvers = new Set<string>()
+  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    const fresh = await propose(story, current?.plan)
+    if (fresh.plan !== null && (current === undefined || !isSamePlan(current.plan, fresh.plan))) {
+      current = { plan: fresh.plan, origins: fresh.origins }
+      approvers.clear()
+      await note(
+        story,
+        { kind: 'origins-recorded', origins: fresh.origins },
+        { kind: 'plan-proposed', plan: fresh.plan },
+      )
+    }
+    const standing = withoutLifted([...fresh.conditions, ...(fresh.plan?.blockers ?? [])], story.heard.lifted)
+    shownGate = await showGate(story, standing, shownGate)
+    refuseAtOnce(standing)
+    const isApproved = approvers.size >= story.input.policy.approvalsNeeded
+    if (current !== undefined && standing.length === 0 && isApproved) return current
+    const word = await attend(story, (await story.saga.nowMs()) + LOOK_EVERY_MS)
+    if (word.is === 'control') await hearApprover(story, current?.plan, word.message, approvers)
+  }
+  throw new StoryStopped('nobody approved the plan in a week')
+}
+
+/** A node that does not exist will not come into being by waiting. */
+function refuseAtOnce(standing: readonly Blocker[]): void {
+  const unknown = standing.find((blocker) => blocker.kind === 'node-unknown')
+  if (unknown !== undefined) throw new StoryStopped(`${unknown.text}; ${unknown.lifts}`)
+}
+
+async function showGate(story: Story, standing: readonly Blocker[], shown: string): Promise<string> {
+  const text = standing.map((blocker) => `${blocker.kind} ${blocker.text}`).join('\n')
+  if (text === shown) return shown
+  if (text === '') await note(story, { kind: 'gate-opened', stage: 'plan', waitedMs: 0 })
+  else await note(story, { kind: 'gate-closed', stage: 'plan', blockers: standing })
+  return text
+}
+
+type Heard = Exclude<ControlMessage, { kind: 'pause' | 'resume' | 'abort' }>
+
+async function hearApprover(
+  story: Story,
+  plan: Plan | undefined,
+  message: Heard,
+  approvers: Set<string>,
+): Promise<void> {
+  if (plan === undefined) return
+  switch (message.kind) {
+    case 'lift':
+      return
+    case 'reject':
+      await note(story, { kind: 'plan-rejected', plan: plan.id, by: message.by, reason: message.reason })
+      throw new StoryStopped(`${message.by} rejected the plan: ${message.reason}`)
+    case 'approve': {
+      if (message.plan !== plan.id) {
+        const text = `${message.by} approved plan ${message.plan}, and the plan is ${plan.id} now: it wants a new approval`
+        await note(story, { kind: 'said', text })
+        return
+      }
+      approvers.add(message.by)
+      story.heard.lifted = [...new Set([...story.heard.lifted, ...message.lifted])]
+      const { by, lifted, reason } = message
+      await note(story, { kind: 'plan-approved', plan: plan.id, by, lifted, reason })
+    }
+  }
+}
+
+/** The world may be looked at again and again; only other moves make it another plan. */
+function isSamePlan(one: Plan, other: Plan): boolean {
+  const essence = (plan: Plan) =>
+    plan.moves
+      .map((move) => `${move.step} ${move.guest} ${move.from} ${move.to} ${move.mode} ${move.purpose}`)
+      .join('\n')
+  return essence(one) === essence(other) && one.feasible === other.feasible
+}
+
+async function propose(story: Story, before: Plan | undefined): Promise<Proposal> {
+  return look(story, `cluster ${story.input.cluster} for a plan`, async () => {
+    try {
+      return proposeFrom(story, await gatherFacts(story), before)
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error
+      const conditions = await askSafely(() => Promise.reject(error))
+      return { plan: null, origins: [], conditions }
+    }
+  })
+}
+
+function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Proposal {
+  const { node, policy } = story.input
+  const { cluster, ceph } = facts
+  const conditions = conditionsToBegin(facts)
+  const origins = guestsOn(cluster, node).map(originOf)
+  if (conditions.some((blocker) => blocker.kind === 'node-unknown')) return { plan: null, origins, conditions }
+  const rules = { ...policy.plan, lifted: story.heard.lifted }
+  // Figures drift from look to look. A plan that keeps every rule in the world as it is now stays the plan: same moves, same approval.
+  const isStillGood = before?.blockers.length === 0 && checkPlan({ cluster, plan: before, policy: rules }).length === 0
+  if (isStillGood) return { plan: before, origins, conditions }
+  const plan = proposeRevision(story, cluster, ceph, before)
+  const lifts = 'a new look, or an issue for us: the planner and its checker do not agree'
+  const violations = checkPlan({ cluster, plan, policy: rules })
+  const wrong = violations.map((one): Blocker => ({ kind: 'plan-violates-rules', text: one.text, lifts }))
+  return {
+    plan: { ...plan, notes: [...plan.notes, ...remarks(facts)] },
+    origins,
+    conditions: [...conditions, ...wrong],
+  }
+}
+
+/** A plan by the rules, with what approvers lifted so far. */
+export function proposeRevision(
+  story: Story,
+  cluster: ClusterObservation,
+  ceph: CephObservation | 'none',
+  before: Plan | undefined,
+): Plan {
+  const { id, node, policy } = story.input
+  const revision = before === undefined ? 1 : before.revision + 1
+  return proposePlan({
+    id: planId(`${id}/${revision}`),
+    revision,
+    ...(before === undefined ? {} : { parent: before.id }),
+    cluster,
+    ceph,
+    drain: [node],
+    policy: { ...policy.plan, lifted: story.heard.lifted },
+  })
+}
+
+export const originOf = ({ vmid, name, kind, node, status, customer }: Origin): Origin => ({
+  vmid,
+  name,
+  kind,
+  node,
+  status,
+  ...(customer === undefined ? {} : { customer }),
+})
+
+/** One look at everything that the conditions ask about. */
+export async function gatherFacts(story: Story): Promise<Facts> {
+  const { hypervisor, storage, clock } = story.ports
+  const { node, policy } = story.input
+  const cluster = await hypervisor.observe({ avoid: node })
+  const ceph = await storage.observe()
+  const osds = ceph === 'none' ? [] : ceph.osds.filter((osd) => osd.host === node).map((osd) => osd.id)
+  const lease = ceph === 'none' ? undefined : await storage.readLease(node)
+  return {
+    node,
+    nowMs: await clock.nowMs(),
+    policy,
+    cluster,
+    ceph,
+    identity: await proveIdentity(story),
+    maintenanceMode: await hypervisor.maintenanceMode(node),
+    nooutScope: storage.nooutScope,
+    okToStop: osds.length === 0 ? 'not-asked' : await storage.okToStop(osds),
+    leaseIsOurs: lease?.owner === ownerOf(story),
+  }
+}
+
+/** An approved plan ages out: looked at once more right before the first move; other moves want a new approval. */
+export async function isStillFresh(story: Story, approved: Approved): Promise<boolean> {
+  const again = await propose(story, approved.plan)
+  if (again.plan === null) return false
+  const standing = withoutLifted([...again.conditions, ...again.plan.blockers], story.heard.lifted)
+  return standing.length === 0 && isSamePlan(approved.plan, again.plan)
+}

@@ -1,0 +1,263 @@
+/** One guest moved to its real end: a child saga of short steps, so that pause, abort and the pause budget reach it. */
+import type { Act, Outcome } from '#domain/act'
+import { DriverError } from '#domain/driver-error'
+import type { NodeName, Vmid } from '#domain/ids'
+import type { Json } from '#domain/json'
+import type { MaintenanceInput } from '#domain/maintenance'
+import type { Measured } from '#domain/measured'
+import type { HomeMove, MovePurpose } from '#domain/plan'
+import type { Ports } from '#ports/all'
+import type { MigrationHandle, MigrationProgress } from '#ports/hypervisor'
+import type { Saga, SagaFunction } from '#ports/saga'
+import { AbortAsked, attend, look, note, overhear, type Story, tellStory } from '../story.ts'
+
+export const MOVE_SAGA = 'move'
+
+export type MoveInput = {
+  readonly maintenance: MaintenanceInput
+  readonly move: HomeMove & { readonly purpose: MovePurpose | 'home' }
+  readonly pauseBudgetMs: number
+  readonly withLocalDisks: boolean
+  /** HA moves it by itself in this time, because maintenance mode was switched; only then do we ask. 0: we ask at once. */
+  readonly leaveToHaMs: number
+  /** All is being taken back: abort was said already, and is not heard again. */
+  readonly undoing: boolean
+}
+
+export type MoveResult =
+  | { readonly is: 'moved'; readonly at: NodeName; readonly measured: Measured }
+  | { readonly is: 'failed'; readonly text: string }
+  | { readonly is: 'not-begun' }
+
+const FOLLOW_EVERY_MS = 2_000
+const PROGRESS_EVERY_MS = 15_000
+const SILENCE_LIMIT = 60
+/** The cluster's list is 10 to 20 s stale: a guest that has moved may still be shown at its source. */
+const PROVE_LIMIT_MS = 40_000
+
+export function moveSaga(ports: Ports): SagaFunction<MoveInput & Json, MoveResult & Json> {
+  return async (saga: Saga, input) => {
+    const story = tellStory(saga, ports, input.maintenance, input.move.purpose === 'home' ? 'reintegrate' : 'drain')
+    story.heard.undoing = input.undoing
+    const result = await moveGuest(story, input)
+    return result as MoveResult & Json
+  }
+}
+
+async function moveGuest(story: Story, input: MoveInput): Promise<MoveResult> {
+  let aborted = false
+  try {
+    await attend(story, 0)
+  } catch (error) {
+    if (!(error instanceof AbortAsked)) throw error
+    aborted = true
+  }
+  if (aborted) return { is: 'not-begun' }
+  if (input.leaveToHaMs > 0) await waitForHa(story, input)
+  const begun = await begin(story, input)
+  if (begun.is === 'there') return conclude(story, input, { is: 'already', measured: 'unmeasured' }, begun.at)
+  if (begun.is === 'refused') return conclude(story, input, { is: 'failed', text: begun.text })
+  return followToTheEnd(story, input, begun.handle)
+}
+
+const actOf = ({ move }: MoveInput): Act => ({
+  kind: 'migrate',
+  guest: move.guest,
+  from: move.from,
+  to: move.to,
+  mode: move.mode,
+  purpose: move.purpose,
+})
+
+/** Waits until HA has begun (or done) the move by itself; its own choice of target is followed, wherever it leads. */
+async function waitForHa(story: Story, { move, leaveToHaMs }: MoveInput): Promise<void> {
+  const sinceMs = await story.saga.nowMs()
+  for (let nowMs = sinceMs; nowMs < sinceMs + leaveToHaMs; nowMs = await story.saga.nowMs()) {
+    const begun = await look(story, `guest ${move.guest}, left to HA`, async () => {
+      const where = await story.ports.hypervisor.locate(move.guest)
+      if (where.is === 'at' && where.node !== move.from) return true
+      const query = { guest: move.guest, from: move.from, sinceMs: sinceMs - PROVE_LIMIT_MS }
+      return (await story.ports.hypervisor.findMigration(query)) !== undefined
+    })
+    if (begun || (await overhear(story, (await story.saga.nowMs()) + FOLLOW_EVERY_MS)) === 'cancel') return
+  }
+}
+
+type Begun =
+  | { readonly is: 'there'; readonly at: NodeName }
+  | { readonly is: 'following'; readonly handle: MigrationHandle }
+  | { readonly is: 'refused'; readonly text: string }
+
+/** Look, act: the step may run twice, and the second time it finds what the first began. */
+async function begin(story: Story, input: MoveInput): Promise<Begun> {
+  const { hypervisor, journal } = story.ports
+  const { guest, from, to, mode } = input.move
+  const step = async (key: string): Promise<Json> => {
+    const event = { kind: 'intends', act: actOf(input) } as const
+    const intent = await journal.append({ maintenance: story.input.id, key: `${key}/intends`, event })
+    const where = await hypervisor.locate(guest)
+    if (where.is === 'missing') return { is: 'refused', text: `guest ${guest} is not in the cluster any more` }
+    if (where.is === 'unknown') return { is: 'refused', text: `nobody knows where guest ${guest} is: ${where.reason}` }
+    // A clock that is a little behind ours would hide the very task that we started.
+    const sinceMs = intent.atMs - PROVE_LIMIT_MS
+    const found = await hypervisor.findMigration({ guest, from, sinceMs })
+    if (found !== undefined && (await isFresh(story, found))) return { is: 'following', handle: found }
+    if (where.node === to || where.node !== from) return { is: 'there', at: where.node }
+    if (where.lock !== undefined) return { is: 'refused', text: `guest ${guest} is locked (${where.lock})` }
+    const { withLocalDisks } = input
+    return { is: 'following', handle: await hypervisor.migrate({ guest, from, to, mode, withLocalDisks }) }
+  }
+  try {
+    return (await story.saga.step(`begin to move guest ${guest}`, step)) as unknown as Begun
+  } catch (error) {
+    // After a lost answer the next round looks for the task before it asks again.
+    if (error instanceof DriverError) return { is: 'refused', text: error.message }
+    throw error
+  }
+}
+
+/** A migration that failed a moment ago is history; one that runs, or that brought the guest away, is ours to follow. */
+async function isFresh(story: Story, handle: MigrationHandle): Promise<boolean> {
+  const progress = await story.ports.hypervisor.follow(handle)
+  return progress.is === 'running' || progress.outcome === 'ok'
+}
+
+async function followToTheEnd(story: Story, input: MoveInput, handle: MigrationHandle): Promise<MoveResult> {
+  const beganMs = await story.saga.nowMs()
+  let shownMs = beganMs
+  let cancelled = false
+  let silentCount = 0
+  let allowedMs = 0
+  let heard: 'go-on' | 'cancel' = 'go-on'
+  for (;;) {
+    const progress = await look(story, `the move of guest ${input.move.guest}`, () => follow(story, handle))
+    if (progress !== null && progress.is === 'ended') return endOf(story, input, progress)
+    silentCount = progress === null ? silentCount + 1 : 0
+    if (silentCount > SILENCE_LIMIT) return endOf(story, input, NOBODY_ANSWERED)
+    const nowMs = await story.saga.nowMs()
+    if (progress !== null && nowMs - shownMs >= PROGRESS_EVERY_MS && progress.totalBytes !== 'unknown') {
+      shownMs = nowMs
+      const transferredBytes = progress.transferredBytes === 'unknown' ? 0 : progress.transferredBytes
+      const { guest } = input.move
+      await note(story, { kind: 'guest-copying', guest, transferredBytes, totalBytes: progress.totalBytes })
+    }
+    if (progress !== null) allowedMs = await noteAllowedPause(story, input, progress, allowedMs)
+    const reason = reasonToCancel(story, { allowedMs, heard, forMs: nowMs - beganMs })
+    if (reason !== undefined && !cancelled) cancelled = await cancel(story, input, handle, reason)
+    heard = await overhear(story, nowMs + FOLLOW_EVERY_MS)
+  }
+}
+
+/** A node that answers nothing for a moment is no end of the move: it is asked again, SILENCE_LIMIT times. */
+async function follow(story: Story, handle: MigrationHandle): Promise<MigrationProgress | null> {
+  try {
+    return await story.ports.hypervisor.follow(handle)
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return null
+  }
+}
+
+const NOBODY_ANSWERED = { is: 'ended', outcome: 'unknown', text: 'nobody answered for two minutes' } as const
+
+type CancelReason = 'over-budget' | 'paused' | 'too-long'
+
+function reasonToCancel(
+  story: Story,
+  now: { readonly allowedMs: number; readonly heard: 'go-on' | 'cancel'; readonly forMs: number },
+): CancelReason | undefined {
+  if (now.allowedMs > 0 && story.input.policy.cancelOverBudget) return 'over-budget'
+  if (now.heard === 'cancel') return 'paused'
+  return now.forMs > story.input.policy.migrationLimitS * 1000 ? 'too-long' : undefined
+}
+
+/** Proxmox doubles the pause it allows itself: above the owner's budget the copy is ended while the guest still runs. */
+async function noteAllowedPause(
+  story: Story,
+  input: MoveInput,
+  progress: MigrationProgress & { is: 'running' },
+  knownMs: number,
+): Promise<number> {
+  const { allowedPauseMs: allowedMs } = progress
+  if (allowedMs === 'unknown' || allowedMs <= input.pauseBudgetMs || allowedMs <= knownMs) return knownMs
+  const { guest } = input.move
+  await note(story, { kind: 'pause-allowed-grew', guest, allowedMs, budgetMs: input.pauseBudgetMs })
+  return allowedMs
+}
+
+async function cancel(story: Story, input: MoveInput, handle: MigrationHandle, reason: CancelReason): Promise<boolean> {
+  const act: Act = { kind: 'cancel-migration', guest: input.move.guest, reason }
+  const maintenance = story.input.id
+  await story.saga.step(`cancel the move of guest ${input.move.guest}`, async (key) => {
+    await story.ports.journal.append({ maintenance, key: `${key}/intends`, event: { kind: 'intends', act } })
+    let outcome: Outcome = { is: 'done' }
+    try {
+      await story.ports.hypervisor.cancelMigration(handle)
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error
+      outcome = { is: 'failed', text: error.message }
+    }
+    await story.ports.journal.append({ maintenance, key: `${key}/did`, event: { kind: 'did', act, outcome } })
+    return null
+  })
+  return true
+}
+
+async function endOf(
+  story: Story,
+  input: MoveInput,
+  progress: MigrationProgress & { is: 'ended' },
+): Promise<MoveResult> {
+  const at = await provenAt(story, input)
+  const { guest, from } = input.move
+  if (at === undefined) {
+    const text = `guest ${guest} was to leave ${from}, and nobody can say where it is`
+    return conclude(story, input, { is: 'failed', text })
+  }
+  if (at === from) {
+    const why = progress.outcome === 'ok' ? 'the task said OK, and the guest is still there' : progress.text
+    return conclude(story, input, { is: 'failed', text: why })
+  }
+  // Only the task's own log knows the pause; a worker that died took it along.
+  const measured: Measured = progress.outcome === 'ok' ? progress.blackout : 'unmeasured'
+  return conclude(story, input, { is: 'done', measured }, at)
+}
+
+/** Where the guest is by its node's own word, asked until the lists have caught up. */
+async function provenAt(story: Story, { move }: MoveInput): Promise<NodeName | undefined> {
+  const untilMs = (await story.saga.nowMs()) + PROVE_LIMIT_MS
+  let at: NodeName | undefined
+  for (;;) {
+    const seen = await look(story, `guest ${move.guest} after its move`, async () => {
+      const where = await story.ports.hypervisor.locate(move.guest)
+      return where.is === 'at' && where.lock !== 'migrate' ? where.node : null
+    })
+    at = seen ?? at
+    const nowMs = await story.saga.nowMs()
+    if ((seen !== null && seen !== move.from) || nowMs >= untilMs) return at
+    await story.saga.sleepUntil(nowMs + FOLLOW_EVERY_MS)
+  }
+}
+
+async function conclude(story: Story, input: MoveInput, outcome: Outcome, at?: NodeName): Promise<MoveResult> {
+  const { move, pauseBudgetMs } = input
+  const act = actOf(input)
+  const measured = outcome.is === 'failed' ? 'unmeasured' : (outcome.measured ?? 'unmeasured')
+  const overBudget = measured !== 'unmeasured' && measured.blackoutMs > pauseBudgetMs && move.mode === 'live'
+  const isElsewhere = at !== undefined && at !== move.to
+  await note(
+    story,
+    { kind: 'did', act, outcome: isElsewhere && outcome.is !== 'failed' ? { ...outcome, at } : outcome },
+    ...(isElsewhere ? [elsewhere(move.guest, move.from, at)] : []),
+    ...(overBudget ? [over(move.guest, measured.blackoutMs, pauseBudgetMs)] : []),
+  )
+  if (outcome.is === 'failed' || at === undefined) {
+    return { is: 'failed', text: outcome.is === 'failed' ? outcome.text : 'nobody saw it arrive' }
+  }
+  return { is: 'moved', at, measured }
+}
+
+const elsewhere = (guest: Vmid, from: NodeName, to: NodeName) =>
+  ({ kind: 'guest-moved-by-others', guest, from, to }) as const
+const over = (guest: Vmid, blackoutMs: number, budgetMs: number) =>
+  ({ kind: 'pause-over-budget', guest, blackoutMs, budgetMs }) as const

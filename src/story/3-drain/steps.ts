@@ -1,0 +1,216 @@
+/** Stage 3: every running guest moved off the node, followed to its real end, and the node proven empty by two looks. */
+import { type Blocker, withoutLifted } from '#domain/blocker'
+import { type ClusterObservation, guestsOn } from '#domain/cluster'
+import type { NodeName } from '#domain/ids'
+import type { Json } from '#domain/json'
+import type { Move, Plan } from '#domain/plan'
+import { checkPlan } from '#plan/check-plan'
+import { proposeRevision } from '#plan/steps'
+import { busyBlockers, movingBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
+import { observeAfterMoves } from '../fresh-look.ts'
+import { passGate } from '../gate.ts'
+import { setMaintenanceMode } from '../maintenance-mode.ts'
+import { attend, look, note, pass, type Story, StoryStopped } from '../story.ts'
+import { type MoveFacts, moveFacts, nextBatch, notEmptyBlockers } from './decide.ts'
+import { MOVE_SAGA, type MoveInput, type MoveResult } from './move.ts'
+
+const ROUNDS_LIMIT = 60
+const REVISIONS_LIMIT = 10
+/** A node in maintenance mode hands its HA guests over within one cycle of its LRM (10 s) and the manager (10 s). */
+const LEAVE_TO_HA_MS = 60_000
+
+/** Resolves when the node is proven empty. Nothing here undoes the moves: the homecoming is registered by the caller. */
+export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: boolean): Promise<void> {
+  if (haGuestsOnNode) await setMaintenanceMode(story, true)
+  let plan = approved
+  let failures: Record<string, number> = {}
+  const arrived: Record<string, NodeName> = {}
+  let revisions = 0
+  const untilMs = (await story.saga.nowMs()) + story.input.policy.drainLimitS * 1000
+  for (let round = 0; round < ROUNDS_LIMIT; round++) {
+    await attend(story, 0)
+    if ((await story.saga.nowMs()) > untilMs) break
+    await passGate(story, { stage: 'drain', ask: () => brakes(story) })
+    const now = await lookForNext(story, { plan, failures, arrived })
+    if (now.next.is === 'proof') {
+      if (await proveEmpty(story)) return
+      continue
+    }
+    if (now.next.is === 'batch') {
+      const results = await moveBatch(story, plan, now.next.moves, now.facts)
+      failures = countFailures(failures, now.next.moves, results)
+      now.next.moves.forEach((move, index) => {
+        const result = results[index]
+        if (result?.is === 'moved') arrived[move.guest] = result.at
+      })
+      continue
+    }
+    if (++revisions > REVISIONS_LIMIT) break
+    plan = await revise(story, plan, now.next.why, arrived)
+    failures = {}
+  }
+  throw new StoryStopped(`${story.input.node} could not be emptied: too many rounds, or out of time`)
+}
+
+/** What stops new moves at once; the ones under way go on to their end. */
+async function brakes(story: Story): Promise<readonly Blocker[]> {
+  const { node } = story.input
+  const cluster = await story.ports.hypervisor.observe({ avoid: node })
+  const away = othersAwayBlockers(cluster, node)
+  return [...quorumBlockers(cluster, node), ...away, ...movingBlockers(cluster), ...busyBlockers(cluster, node)]
+}
+
+type Now = { readonly next: ReturnType<typeof nextBatch>; readonly facts: readonly MoveFacts[] }
+
+type Progress = {
+  readonly plan: Plan
+  readonly failures: Readonly<Record<string, number>>
+  readonly arrived: Readonly<Record<string, NodeName>>
+}
+
+async function lookForNext(story: Story, { plan, failures, arrived }: Progress): Promise<Now> {
+  const { node, policy } = story.input
+  return look(story, `what is left on ${node}`, async () => {
+    const cluster = await observeAfterMoves(story.ports.hypervisor, arrived, node)
+    const next = nextBatch({ cluster, plan, node, failures })
+    const moves = next.is === 'batch' ? next.moves : []
+    return { next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
+  })
+}
+
+async function moveBatch(
+  story: Story,
+  plan: Plan,
+  moves: readonly Move[],
+  facts: readonly MoveFacts[],
+): Promise<readonly MoveResult[]> {
+  const leaveToHa = await isMaintenanceModeOn(story)
+  const inputs = moves.map((move, index): MoveInput => {
+    const { guest, from, to, mode, purpose } = move
+    const known = facts[index]
+    return {
+      maintenance: story.input,
+      move: { guest, from, to, mode, purpose },
+      pauseBudgetMs: known?.pauseBudgetMs ?? story.input.policy.defaultPauseBudgetMs,
+      withLocalDisks: known?.withLocalDisks ?? false,
+      leaveToHaMs: known?.haManaged === true && leaveToHa && purpose === 'drain' ? LEAVE_TO_HA_MS : 0,
+      undoing: story.heard.undoing,
+    }
+  })
+  return runMoves(story, inputs, plan.parallelMigrations)
+}
+
+/** At most this many children at once, whatever a plan says: the port's own limit. */
+const CHILDREN_LIMIT = 8
+
+/** Child sagas, one a guest; a child that broke is a failed move, never a lost one. */
+export async function runMoves(
+  story: Story,
+  inputs: readonly MoveInput[],
+  parallel: number,
+): Promise<readonly MoveResult[]> {
+  const limit = Math.max(1, Math.min(CHILDREN_LIMIT, parallel))
+  const results = await story.saga.fanOut<MoveInput & Json, MoveResult & Json>(
+    MOVE_SAGA,
+    inputs as readonly (MoveInput & Json)[],
+    limit,
+  )
+  return results.map((result) => (result.is === 'ok' ? result.value : { is: 'failed', text: result.text }))
+}
+
+const isMaintenanceModeOn = (story: Story) =>
+  look(story, 'maintenance mode', async () => (await story.ports.hypervisor.maintenanceMode(story.input.node)) === 'on')
+
+function countFailures(
+  before: Readonly<Record<string, number>>,
+  moves: readonly Move[],
+  results: readonly MoveResult[],
+): Record<string, number> {
+  const after = { ...before }
+  moves.forEach((move, index) => {
+    if (results[index]?.is === 'failed') after[move.guest] = (after[move.guest] ?? 0) + 1
+  })
+  return after
+}
+
+/** A second failure in the middle of a drain is a new revision of the plan, not a broken saga. */
+async function revise(story: Story, before: Plan, why: string, arrived: Progress['arrived']): Promise<Plan> {
+  const { node, policy } = story.input
+  await note(story, { kind: 'said', text: `the plan is revised: ${why}`, about: node })
+  for (;;) {
+    const made = await look(story, 'a revised plan', async () => {
+      const cluster = await observeAfterMoves(story.ports.hypervisor, arrived, node)
+      const ceph = await story.ports.storage.observe()
+      const plan = proposeRevision(story, cluster, ceph, before)
+      const rules = { ...policy.plan, lifted: story.heard.lifted }
+      const lifts = 'a new look'
+      const wrong = checkPlan({ cluster, plan, policy: rules }).map(
+        ({ text }): Blocker => ({ kind: 'plan-violates-rules', text, lifts }),
+      )
+      return { plan, blockers: [...plan.blockers, ...wrong] }
+    })
+    const standing = withoutLifted(made.blockers, story.heard.lifted)
+    if (standing.length === 0) return approveRevision(story, made.plan)
+    await note(story, { kind: 'plan-proposed', plan: made.plan })
+    await passGate(story, { stage: 'drain', ask: () => blockersOfRevision(story, before) })
+  }
+}
+
+async function blockersOfRevision(story: Story, before: Plan): Promise<readonly Blocker[]> {
+  const cluster = await story.ports.hypervisor.observe({ avoid: story.input.node })
+  return proposeRevision(story, cluster, await story.ports.storage.observe(), before).blockers
+}
+
+async function approveRevision(story: Story, plan: Plan): Promise<Plan> {
+  await note(story, { kind: 'plan-proposed', plan })
+  if (!story.input.policy.revisionsNeedApproval) {
+    const reason = 'the same drain, every rule kept'
+    await note(story, { kind: 'plan-approved', plan: plan.id, by: 'policy', lifted: [], reason })
+    return plan
+  }
+  const untilMs = (await story.saga.nowMs()) + story.input.policy.gateLimitS * 1000
+  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    const word = await attend(story, untilMs)
+    if (word.is !== 'control' || word.message.kind === 'lift') continue
+    const { by, reason } = word.message
+    if (word.message.kind === 'reject') throw new StoryStopped(`${by} rejected the revised plan: ${reason}`)
+    if (word.message.plan !== plan.id) continue
+    await note(story, { kind: 'plan-approved', plan: plan.id, by, lifted: word.message.lifted, reason })
+    return plan
+  }
+  throw new StoryStopped('nobody approved the revised plan')
+}
+
+/** Two independent looks, further apart than the cluster's list is stale: its word, and the node's own. */
+export async function proveEmpty(story: Story): Promise<boolean> {
+  const { node, policy } = story.input
+  const first = await whoIsLeft(story)
+  if (first.length > 0) return settle(story)
+  const beganMs = await story.saga.nowMs()
+  await pass(story, policy.emptyLooksApartS * 1000)
+  const second = await whoIsLeft(story)
+  if (second.length > 0) return settle(story)
+  const apartMs = (await story.saga.nowMs()) - beganMs
+  await note(story, { kind: 'node-empty', node, looks: 2, apartMs })
+  return true
+}
+
+/** The list may only be stale: a look too early is no reason to plan anew. */
+async function settle(story: Story): Promise<false> {
+  await pass(story, 10_000)
+  return false
+}
+
+const whoIsLeft = (story: Story) => look(story, `whether ${story.input.node} is empty`, () => stillRunning(story))
+
+export async function stillRunning(story: Story): Promise<readonly Blocker[]> {
+  const { node } = story.input
+  const cluster: ClusterObservation = await story.ports.hypervisor.observe({ avoid: node })
+  return notEmptyBlockers(cluster, node, await story.ports.hypervisor.runningOn(node))
+}
+
+export const hasHaGuests = (story: Story) =>
+  look(story, 'HA guests', async () => {
+    const cluster = await story.ports.hypervisor.observe({ avoid: story.input.node })
+    return guestsOn(cluster, story.input.node).some((guest) => guest.ha.managed)
+  })

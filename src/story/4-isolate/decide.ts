@@ -1,0 +1,64 @@
+/** What must hold before the power of a node may go. Pure; safety.md's list, every condition a blocker with a name. */
+import type { Blocker } from '#domain/blocker'
+import type { CephObservation, NooutLease } from '#domain/ceph'
+import type { ClusterObservation } from '#domain/cluster'
+import type { NodeName } from '#domain/ids'
+import { lrmBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
+import { cephBlockers, nooutBlockers } from '../conditions/storage.ts'
+import { type IdentityProof, identityBlockers } from '../conditions/who.ts'
+
+export type IsolateFacts = {
+  readonly node: NodeName
+  readonly nowMs: number
+  readonly cluster: ClusterObservation
+  readonly ceph: CephObservation | 'none'
+  readonly identity: IdentityProof
+  readonly okToStop: { readonly ok: boolean; readonly text: string } | 'not-asked'
+  readonly lease: NooutLease | undefined
+  readonly owner: string
+  readonly monitorsLeftAtLeast: number
+  readonly leftOnNode: readonly Blocker[]
+}
+
+/** Before the lease is taken. */
+export function isolateBlockers(facts: IsolateFacts): readonly Blocker[] {
+  const { node, cluster, ceph } = facts
+  const ofCeph = ceph === 'none' ? [] : cephBlockers(ceph, node, facts.monitorsLeftAtLeast)
+  const ofNoout = ceph === 'none' ? [] : nooutBlockers(ceph, node, facts.lease?.owner === facts.owner)
+  return [
+    ...identityBlockers(node, facts.identity),
+    ...facts.leftOnNode,
+    ...quorumBlockers(cluster, node),
+    ...othersAwayBlockers(cluster, node),
+    ...lrmBlockers(cluster, node),
+    ...ofCeph,
+    ...ofNoout,
+    ...okToStopBlockers(facts),
+  ]
+}
+
+/** Right before the command: all of it again, and the lease asserted. */
+export function powerOffBlockers(facts: IsolateFacts): readonly Blocker[] {
+  return [...isolateBlockers(facts), ...leaseBlockers(facts)]
+}
+
+export function leaseBlockers({ node, nowMs, ceph, lease, owner }: IsolateFacts): readonly Blocker[] {
+  if (ceph === 'none') return []
+  const lifts = 'it is set again'
+  const held = lease?.owner === owner
+  const stands = (ceph.hostFlags[node] ?? []).includes('noout') || ceph.flags.includes('noout')
+  if (!held || !stands) {
+    const text = held ? `noout of ${node} was cleared by somebody else` : `no noout lease of ours on ${node}`
+    return [{ kind: 'lease-not-held', node, text, lifts }]
+  }
+  if (lease !== undefined && nowMs > lease.expiresAtMs) {
+    return [{ kind: 'lease-expired', node, text: `the noout lease of ${node} has run out`, lifts: 'it is renewed' }]
+  }
+  return []
+}
+
+function okToStopBlockers({ okToStop, node }: IsolateFacts): readonly Blocker[] {
+  if (okToStop === 'not-asked' || okToStop.ok) return []
+  const text = `Ceph says that not all OSDs of ${node} may stop together: ${okToStop.text}`
+  return [{ kind: 'osds-not-ok-to-stop', node, text, lifts: 'Ceph has healed, or has more copies elsewhere' }]
+}

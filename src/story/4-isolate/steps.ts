@@ -1,0 +1,172 @@
+/** Stage 4: the node is taken off, in order, and its power proven off by its own BMC. */
+import { type Blocker, withoutLifted } from '#domain/blocker'
+import { osdsOf } from '#domain/ceph'
+import type { NodeName } from '#domain/ids'
+import { stillRunning } from '#drain/steps'
+import { askSafely, passGate } from '../gate.ts'
+import { proveIdentity } from '../identity.ts'
+import { keepLease, setNoout, takeLease } from '../lease.ts'
+import { setLocate } from '../locate.ts'
+import { insist, perform } from '../perform.ts'
+import { bringNodeBack } from '../power.ts'
+import { look, note, ownerOf, pass, type Story, StoryStopped } from '../story.ts'
+import { type IsolateFacts, isolateBlockers, powerOffBlockers } from './decide.ts'
+
+/** `redrain`: called when guests turned up on the node meanwhile; they are moved, not stopped. */
+export async function isolateNode(story: Story, redrain: () => Promise<void>): Promise<void> {
+  await passGate(story, {
+    stage: 'isolate',
+    ask: async () => isolateBlockers(await gather(story)),
+    mend: mendBy(redrain),
+  })
+  await failMgr(story)
+  await takeLease(story)
+  story.heard.keepUp = () => keepLease(story)
+  await setLocate(story, true)
+  await switchOff(story, redrain)
+}
+
+/** Also the way back to repair, when verification failed: the lease and the LED stand already. */
+export async function switchOff(story: Story, redrain: () => Promise<void>): Promise<void> {
+  const { node } = story.input
+  // Registered before the first OSD stops: a shutdown whose answer was lost is taken back all the same.
+  await story.saga.step(`${node} may go off from here`, async () => null, { undo: () => bringNodeBack(story) })
+  for (let tries = 0; tries < SWITCH_OFF_TRIES; tries++) {
+    const ask = async () => powerOffBlockers(await gather(story))
+    await passGate(story, { stage: 'isolate', ask, mend: mendBy(redrain, () => setNoout(story)) })
+    if (await shutDownInOrder(story)) return proveOff(story, node)
+    await pass(story, 10_000)
+  }
+  throw new StoryStopped(
+    `${node} was not switched off: its conditions changed ${SWITCH_OFF_TRIES} times at the last moment`,
+  )
+}
+
+const SWITCH_OFF_TRIES = 10
+
+function mendBy(redrain: () => Promise<void>, setFlag?: () => Promise<void>) {
+  return async (blockers: readonly Blocker[]): Promise<boolean> => {
+    if (blockers.some((blocker) => blocker.kind === 'node-not-empty')) {
+      await redrain()
+      return true
+    }
+    if (setFlag === undefined || !blockers.some((blocker) => blocker.kind === 'lease-not-held')) return false
+    await setFlag()
+    return true
+  }
+}
+
+async function gather(story: Story): Promise<IsolateFacts> {
+  const { hypervisor, storage, clock } = story.ports
+  const { node, policy } = story.input
+  const ceph = await storage.observe()
+  const osds = ceph === 'none' ? [] : osdsOf(ceph, node).filter((osd) => osd.up)
+  return {
+    node,
+    nowMs: await clock.nowMs(),
+    cluster: await hypervisor.observe({ avoid: node }),
+    ceph,
+    identity: await proveIdentity(story),
+    okToStop: osds.length === 0 ? 'not-asked' : await storage.okToStop(osds.map((osd) => osd.id)),
+    lease: ceph === 'none' ? undefined : await storage.readLease(node),
+    owner: ownerOf(story),
+    monitorsLeftAtLeast: policy.monitorsLeftAtLeast,
+    leftOnNode: await stillRunning(story),
+  }
+}
+
+/** Standing mgrs take over at once; it is not taken back, since any active mgr is as good as another. */
+async function failMgr(story: Story): Promise<void> {
+  const { storage } = story.ports
+  const { node } = story.input
+  const isHere = async () => {
+    const ceph = await storage.observe()
+    return ceph !== 'none' && ceph.activeMgrHost === node
+  }
+  if (!(await look(story, 'the active mgr', isHere))) return
+  await insist(story, {
+    act: { kind: 'fail-mgr', node },
+    run: async () => {
+      if (!(await isHere())) return { is: 'already' }
+      await storage.failMgr(node)
+      return { is: 'done' }
+    },
+  })
+}
+
+/**
+ * One step: a third look at guests, Ceph and quorum, then OSDs stopped in order, then the shutdown; so that at most seconds
+ * lie between the look and the command. False: the look said no, and nothing was done.
+ */
+async function shutDownInOrder(story: Story): Promise<boolean> {
+  const { node } = story.input
+  const isOff = async () => (await story.ports.bmc.power(node)).is === 'off'
+  const outcome = await perform(story, {
+    act: { kind: 'shut-down', node },
+    run: async () => {
+      if (await isOff()) return { is: 'already' }
+      if (!(await story.ports.hypervisor.nodeOnline(node))) return { is: 'already' }
+      const blockers = await askSafely(async () => lastLook(story, await gather(story)))
+      if (blockers.length > 0) return { is: 'failed', text: blockers.map((one) => one.text).join('; ') }
+      const osds = await stopOsds(story)
+      await story.ports.hypervisor.shutDown(node)
+      return { is: 'done', text: osds }
+    },
+  })
+  return outcome.is !== 'failed'
+}
+
+/** OSDs that our own earlier try stopped do not hold the shutdown up; everything else does. */
+function lastLook(story: Story, facts: IsolateFacts): readonly Blocker[] {
+  const { ceph, node } = facts
+  const isHalfDone = ceph !== 'none' && osdsOf(ceph, node).length > 0 && osdsOf(ceph, node).every((osd) => !osd.up)
+  const ours = isHalfDone ? ['placement-groups-not-clean', 'osds-not-ok-to-stop'] : []
+  return withoutLifted(powerOffBlockers(facts), story.heard.lifted).filter((blocker) => !ours.includes(blocker.kind))
+}
+
+/** In order before the power goes: a cut cable costs a client 7 to 14 s, an ordered stop 0.4 s. */
+async function stopOsds(story: Story): Promise<string> {
+  const { storage, journal } = story.ports
+  const { node } = story.input
+  const ceph = await storage.observe()
+  const osds =
+    ceph === 'none'
+      ? []
+      : osdsOf(ceph, node)
+          .filter((osd) => osd.up)
+          .map((osd) => osd.id)
+  if (osds.length === 0) return 'no OSD ran there'
+  const maintenance = story.input.id
+  const act = { kind: 'stop-osds', node, osds } as const
+  const atMs = await story.ports.clock.nowMs()
+  await journal.append({ maintenance, key: `stop-osds/${node}/${atMs}/intends`, event: { kind: 'intends', act } })
+  const answer = await storage.stopOsds(node, osds)
+  const text = answer === 'stopped' ? `${osds.length} OSDs stopped in order` : 'the node’s own shutdown stops its OSDs'
+  const outcome = { is: 'done', text } as const
+  await journal.append({ maintenance, key: `stop-osds/${node}/${atMs}/did`, event: { kind: 'did', act, outcome } })
+  return text
+}
+
+const OFF_LOOK_EVERY_MS = 5_000
+
+/** Off is the BMC's word. A node that hangs is a person's to switch off: Coulisse never cuts power hard. */
+async function proveOff(story: Story, node: NodeName): Promise<void> {
+  const ask = async (): Promise<readonly Blocker[]> => {
+    const power = await story.ports.bmc.power(node)
+    if (power.is === 'off') return []
+    const text = power.is === 'on' ? `${node} is still on` : `the BMC of ${node} does not say: ${power.reason}`
+    return [{ kind: 'still-on', node, text, lifts: 'it ends its shutdown, or a person switches it off' }]
+  }
+  await waitQuietly(story, ask, story.input.policy.shutdownLimitS * 1000)
+  await passGate(story, { stage: 'isolate', ask, everyMs: OFF_LOOK_EVERY_MS })
+  await note(story, { kind: 'node-off', node, provenBy: 'bmc' })
+}
+
+/** A shutdown takes its minutes: only one that lasts too long is a gate. */
+async function waitQuietly(story: Story, ask: () => Promise<readonly Blocker[]>, limitMs: number): Promise<void> {
+  const untilMs = (await story.saga.nowMs()) + limitMs
+  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    if ((await look(story, 'the power', () => askSafely(ask))).length === 0) return
+    await pass(story, OFF_LOOK_EVERY_MS)
+  }
+}

@@ -1,0 +1,70 @@
+/** Numbers, times and plurals as a language writes them. Times are UTC, and say so where they are shown. */
+import type { Customer } from '#domain/customer'
+
+export type Language = Customer['language']
+
+/** 'one' and 'other' are enough for counts of guests in the three languages (Intl's 'many' begins at a million). */
+export type Forms = { readonly one: string; readonly other: string }
+
+export type Formats = {
+  readonly number: (value: number) => string
+  /** A measured pause or gap: "62 ms", "1.2 s". */
+  readonly pause: (ms: number) => string
+  /** A stretch of time in words of minutes and hours. */
+  readonly span: (ms: number) => string
+  readonly date: (atMs: number) => string
+  readonly time: (atMs: number) => string
+  readonly clock: (atMs: number) => string
+  readonly list: (items: readonly string[]) => string
+  /** The form for `count`, with '#' replaced by the number. */
+  readonly count: (count: number, forms: Forms) => string
+}
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+const DAY_UNIT: Record<Language, Forms> = {
+  en: { one: '# day', other: '# days' },
+  fr: { one: '# jour', other: '# jours' },
+  es: { one: '# día', other: '# días' },
+}
+
+/** A figure and its unit stay on one line. */
+const GLUE = '\u00a0'
+
+const HOUR_AND_MINUTE = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: 'UTC' } as const
+
+export function formatsFor(language: Language): Formats {
+  const locale = language === 'en' ? 'en-GB' : language
+  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, useGrouping: 'min2' })
+  const tenths = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
+  const rules = new Intl.PluralRules(locale)
+  const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' })
+  const times = new Intl.DateTimeFormat(locale, HOUR_AND_MINUTE)
+  const clocks = new Intl.DateTimeFormat(locale, { ...HOUR_AND_MINUTE, second: '2-digit' })
+  const lists = new Intl.ListFormat(locale, { type: 'conjunction' })
+  const count = (value: number, forms: Forms) =>
+    (rules.select(value) === 'one' ? forms.one : forms.other).replace('#', whole.format(value))
+  const unit = (value: string, name: string) => `${value}${GLUE}${name}`
+  return {
+    number: (value) => tenths.format(value),
+    // One decimal below a second and from there on: a pause of 0.4 ms is not 0.
+    pause: (ms) => (ms < SECOND ? unit(tenths.format(atLeastTenth(ms)), 'ms') : unit(tenths.format(ms / SECOND), 's')),
+    span: (ms) => {
+      if (ms < 2 * MINUTE) return unit(whole.format(ms / SECOND), 's')
+      if (ms < 2 * HOUR) return unit(whole.format(ms / MINUTE), 'min')
+      if (ms < 3 * DAY) return unit(whole.format(ms / HOUR), 'h')
+      return count(Math.round(ms / DAY), DAY_UNIT[language])
+    },
+    date: (atMs) => dates.format(atMs),
+    time: (atMs) => times.format(atMs),
+    clock: (atMs) => clocks.format(atMs),
+    list: (items) => lists.format(items),
+    count,
+  }
+}
+
+/** A measured pause that rounds to nothing was still a pause. */
+const atLeastTenth = (ms: number) => (ms > 0 && ms < 0.1 ? 0.1 : ms)

@@ -1,0 +1,85 @@
+/** Stage 8: every customer is told what was done for him, with what was measured and what was not. */
+import type { Customer, Stake } from '#domain/customer'
+import type { JournalRow, Origin } from '#domain/event'
+import type { CustomerId } from '#domain/ids'
+import type { Ending } from '#domain/maintenance'
+import { perform } from '../perform.ts'
+import { look, note, type Story } from '../story.ts'
+import { customerStories } from './decide.ts'
+import { customerMail } from './mail.ts'
+import { customerPage } from './page.ts'
+
+/** Probes are read from this long before the first move, so that there is something to compare with. */
+const BEFORE_MS = 10 * 60_000
+
+export async function tellCustomers(
+  story: Story,
+  origins: readonly Origin[],
+  drainBeganMs: number,
+  ending: Ending,
+): Promise<void> {
+  const stakes = await findStakes(story, origins)
+  const toMs = await story.saga.nowMs()
+  for (const stake of stakes) {
+    const readings = await look(story, `what ${stake.customer.id}’s guests felt`, () =>
+      story.ports.probe.read({ guests: stake.guests, fromMs: drainBeganMs - BEFORE_MS, toMs }),
+    )
+    await note(story, { kind: 'probe-read', customer: stake.customer.id, readings })
+  }
+  for (const stake of stakes) await tellOne(story, stake, ending)
+}
+
+/** Customers with guests that were on the node; a guest without a customer is said. */
+async function findStakes(story: Story, origins: readonly Origin[]): Promise<readonly Stake[]> {
+  const byCustomer = new Map<CustomerId, Origin[]>()
+  const nobodys: Origin[] = []
+  for (const origin of origins) {
+    if (origin.customer === undefined) nobodys.push(origin)
+    else byCustomer.set(origin.customer, [...(byCustomer.get(origin.customer) ?? []), origin])
+  }
+  if (nobodys.length > 0) {
+    const names = nobodys.map((origin) => origin.vmid).join(', ')
+    await note(story, { kind: 'said', text: `guests ${names} have no customer: nobody is told of them` })
+  }
+  const stakes: Stake[] = []
+  for (const [id, guests] of byCustomer) {
+    const known = await look(story, `customer ${id}`, async () => (await story.ports.inventory.customer(id)) ?? null)
+    const customer: Customer = known ?? { id, name: id, language: 'en' }
+    stakes.push({ customer, guests: guests.map((origin) => origin.vmid) })
+  }
+  return stakes
+}
+
+async function tellOne(story: Story, { customer }: Stake, ending: Ending): Promise<void> {
+  const { journal, publisher, notifier, inventory } = story.ports
+  const maintenance = story.input.id
+  const options = { simulated: inventory.simulated, hoster: inventory.hoster }
+  const written = async () => {
+    const rows: readonly JournalRow[] = await journal.read(maintenance)
+    const told = customerStories(rows, [customer])[0]
+    // The journal's last row comes after the telling; how it ended is known already.
+    return told === undefined ? undefined : { ...told, ending }
+  }
+  await perform(story, {
+    act: { kind: 'publish-report', customer: customer.id },
+    run: async () => {
+      const told = await written()
+      if (told === undefined) return { is: 'failed', text: 'the journal has nothing about this customer' }
+      const html = customerPage(told, options)
+      const path = await publisher.publish({ maintenance, customer: customer.id, html })
+      return { is: 'done', text: path }
+    },
+  })
+  const to = customer.mail
+  if (to === undefined) return
+  await perform(story, {
+    act: { kind: 'notify', audience: 'customer', customer: customer.id, subject: `maintenance of ${story.input.node}` },
+    run: async ({ key }) => {
+      const told = await written()
+      if (told === undefined) return { is: 'failed', text: 'the journal has nothing about this customer' }
+      const mail = customerMail(told, options)
+      await notifier.send({ key, to, ...mail })
+      return { is: 'done' }
+    },
+  })
+}

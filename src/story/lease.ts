@@ -1,0 +1,166 @@
+/** The noout lease on the node's host: taken, asserted, renewed, given back. Never cleared while the host's OSDs are down. */
+import { type NooutLease, osdsOf } from '#domain/ceph'
+import { backBlockers } from './conditions/storage.ts'
+import { passGate } from './gate.ts'
+import { insist } from './perform.ts'
+import { look, note, ownerOf, type Story, StoryStopped } from './story.ts'
+
+/** Takes the lease and proves it. Resolves 'none' where the cluster has no Ceph. */
+export async function takeLease(story: Story): Promise<void> {
+  const { storage } = story.ports
+  const { node, policy } = story.input
+  const before = await look(story, `the flags of ${node}`, async () => {
+    const ceph = await storage.observe()
+    return ceph === 'none' ? null : (ceph.hostFlags[node] ?? [])
+  })
+  if (before === null) return
+  const setAtMs = await story.saga.nowMs()
+  const reason = `${node}: ${story.input.finding.text}`
+  const lease: NooutLease = {
+    owner: ownerOf(story),
+    host: node,
+    reason,
+    setAtMs,
+    expiresAtMs: setAtMs + policy.leaseS * 1000,
+    flagsBefore: before,
+  }
+  await putLease(story, lease, { undo: () => releaseLease(story) })
+  await setNoout(story)
+  await note(story, { kind: 'lease-held', lease })
+}
+
+async function putLease(story: Story, lease: NooutLease, options: { readonly undo?: () => Promise<void> } = {}) {
+  const { storage } = story.ports
+  await insist(story, {
+    act: { kind: 'put-lease', node: lease.host, expiresAtMs: lease.expiresAtMs },
+    run: async () => {
+      const there = await storage.readLease(lease.host)
+      if (there?.owner === lease.owner && there.expiresAtMs >= lease.expiresAtMs) return { is: 'already' }
+      await storage.writeLease(there?.owner === lease.owner ? { ...there, expiresAtMs: lease.expiresAtMs } : lease)
+      return { is: 'done' }
+    },
+    ...options,
+  })
+}
+
+/** Also when somebody cleared it: the host's OSDs are about to be down, or are. */
+export async function setNoout(story: Story): Promise<void> {
+  const { storage } = story.ports
+  const { node } = story.input
+  const stands = async () => {
+    const ceph = await storage.observe()
+    return ceph !== 'none' && ((ceph.hostFlags[node] ?? []).includes('noout') || ceph.flags.includes('noout'))
+  }
+  await insist(story, {
+    act: { kind: 'set-noout', node, scope: storage.nooutScope },
+    run: async () => {
+      if (await stands()) return { is: 'already' }
+      await storage.setNoout(node)
+      // Some interfaces answer an error and have set it, others answer yes and have not: read back always.
+      return (await stands())
+        ? { is: 'done' }
+        : { is: 'failed', text: `noout of ${node} does not show after it was set` }
+    },
+  })
+}
+
+/** Keeps the lease from running out while people are slow; journals a flag that somebody cleared, and sets it again. */
+export async function keepLease(story: Story): Promise<void> {
+  const { storage, clock } = story.ports
+  const { node, policy } = story.input
+  const seen = await look(story, `the lease of ${node}`, async () => {
+    const lease = await storage.readLease(node)
+    const ceph = await storage.observe()
+    const stands = ceph !== 'none' && ((ceph.hostFlags[node] ?? []).includes('noout') || ceph.flags.includes('noout'))
+    return { lease: lease?.owner === ownerOf(story) ? lease : null, stands, nowMs: await clock.nowMs() }
+  })
+  if (seen.lease === null) return
+  if (!seen.stands) {
+    await note(story, { kind: 'noout-lost', node })
+    await setNoout(story)
+  }
+  if (seen.nowMs > seen.lease.expiresAtMs) {
+    await note(story, { kind: 'lease-expired', node, expiredAtMs: seen.lease.expiresAtMs })
+  }
+  const halfMs = (policy.leaseS * 1000) / 2
+  if (seen.lease.expiresAtMs - seen.nowMs > halfMs) return
+  await putLease(story, { ...seen.lease, expiresAtMs: seen.nowMs + policy.leaseS * 1000 })
+}
+
+const READINGS_APART_MS = 10_000
+
+/** PG statistics lag: two equal readings some seconds apart, and the count of OSDs up, before anything is believed. */
+export async function waitUntilBack(story: Story, stage: 'verify' | 'reintegrate' | 'isolate'): Promise<void> {
+  const { node, policy } = story.input
+  const limitMs = policy.recoveryLimitS * 1000
+  let cleanReadings = 0
+  const ask = async () => {
+    const ceph = await story.ports.storage.observe()
+    return ceph === 'none' ? [] : backBlockers(ceph, node)
+  }
+  while (cleanReadings < 2) {
+    await passGate(story, { stage, ask, limitMs })
+    await story.saga.sleepUntil((await story.saga.nowMs()) + READINGS_APART_MS)
+    const again = await look(story, 'the PGs once more', ask)
+    cleanReadings = again.length === 0 ? 2 : 0
+  }
+  const ceph = await look(story, 'the OSDs that are back', async () => {
+    const now = await story.ports.storage.observe()
+    return now === 'none' ? null : { osds: osdsOf(now, node).map((osd) => osd.id), clean: now.placementGroups.clean }
+  })
+  if (ceph !== null) await note(story, { kind: 'osds-back', node, osds: ceph.osds, cleanPgs: ceph.clean })
+}
+
+/**
+ * Gives the lease back: only when all OSDs of the host are up, never what stood before us. Throws StoryStopped when the OSDs
+ * are down: clearing noout then would start the very data move that it prevents.
+ */
+export async function releaseLease(story: Story): Promise<void> {
+  const { storage } = story.ports
+  const { node } = story.input
+  const state = await look(story, `whether the lease of ${node} may go`, async () => {
+    const lease = await storage.readLease(node)
+    const ceph = await storage.observe()
+    if (ceph === 'none' || lease === undefined || lease.owner !== ownerOf(story)) return null
+    const isUp = osdsOf(ceph, node).every((osd) => osd.up && osd.in)
+    return { isUp, stoodBefore: lease.flagsBefore.includes('noout'), setAtMs: lease.setAtMs }
+  })
+  if (state === null) return
+  if (!state.isUp) throw new StoryStopped(`the OSDs of ${node} are down: noout stays, and the lease with it`)
+  if (!state.stoodBefore) await clearNoout(story)
+  await insist(story, {
+    act: { kind: 'delete-lease', node },
+    run: async () => {
+      if ((await storage.readLease(node)) === undefined) return { is: 'already' }
+      await storage.deleteLease(node)
+      return { is: 'done' }
+    },
+  })
+  const heldMs = (await story.saga.nowMs()) - state.setAtMs
+  await note(story, { kind: 'lease-released', node, heldMs })
+}
+
+async function clearNoout(story: Story): Promise<void> {
+  const { storage } = story.ports
+  const { node } = story.input
+  const scope = storage.nooutScope
+  const stands = async () => {
+    const ceph = await storage.observe()
+    if (ceph === 'none') return false
+    return scope === 'host' ? (ceph.hostFlags[node] ?? []).includes('noout') : ceph.flags.includes('noout')
+  }
+  await insist(story, {
+    act: { kind: 'clear-noout', node, scope },
+    run: async () => {
+      if (!(await stands())) return { is: 'already' }
+      const ceph = await storage.observe()
+      if (ceph !== 'none' && !osdsOf(ceph, node).every((osd) => osd.up)) {
+        return { is: 'failed', text: `the OSDs of ${node} are down: noout stays` }
+      }
+      await storage.clearNoout(node)
+      return (await stands())
+        ? { is: 'failed', text: `noout of ${node} still shows after it was cleared` }
+        : { is: 'done' }
+    },
+  })
+}

@@ -1,0 +1,108 @@
+/** Power on, and the way back from a shutdown, whatever state the node was left in. */
+
+import { osdsOf } from '#domain/ceph'
+import { DriverError } from '#domain/driver-error'
+import { identityBlockers } from './conditions/who.ts'
+import { proveIdentity } from './identity.ts'
+import { waitUntilBack } from './lease.ts'
+import { insist } from './perform.ts'
+import { look, note, pass, type Story, StoryStopped, StoryStuck } from './story.ts'
+
+const LOOK_EVERY_MS = 5_000
+
+/** Switches the node on, if it is not on already. */
+export async function powerOn(story: Story): Promise<void> {
+  const { bmc } = story.ports
+  const { node } = story.input
+  await insist(story, {
+    act: { kind: 'power-on', node },
+    run: async () => {
+      const unproven = identityBlockers(node, await proveIdentity(story))
+      if (unproven.length > 0) return { is: 'failed', text: unproven.map((one) => one.text).join('; ') }
+      if ((await bmc.power(node)).is === 'on') return { is: 'already' }
+      await bmc.powerOn(node)
+      return { is: 'done' }
+    },
+  })
+}
+
+/** True when the node is online by its cluster's word; false when `limitMs` passed before. */
+export async function waitForNode(story: Story, limitMs: number): Promise<boolean> {
+  const { node } = story.input
+  const untilMs = (await story.saga.nowMs()) + limitMs
+  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    const online = await look(story, `whether ${node} is back`, () => isOnline(story))
+    if (online) return true
+    await pass(story, LOOK_EVERY_MS)
+  }
+  return false
+}
+
+async function isOnline(story: Story): Promise<boolean> {
+  try {
+    return await story.ports.hypervisor.nodeOnline(story.input.node)
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return false
+  }
+}
+
+type Found = 'off' | 'whole' | 'between'
+
+const BETWEEN_LIMIT_LOOKS = 24
+
+/**
+ * The undo of isolating: off is switched on; a shutdown under way is waited for; a node whose OSDs we stopped, and whose
+ * shutdown never came, is shut down first, for nothing else starts them again. Throws StoryStuck while hands may be inside.
+ */
+export async function bringNodeBack(story: Story): Promise<void> {
+  const { node, policy } = story.input
+  if (story.heard.handsMayBeInside) {
+    throw new StoryStuck(`a technician may have his hands in ${node}: it stays off until he says that they are out`)
+  }
+  const limitMs = policy.shutdownLimitS * 1000
+  const untilMs = (await story.saga.nowMs()) + limitMs
+  let looksBetween = 0
+  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    const found = await look(story, `what became of ${node}`, () => findState(story))
+    if (found === 'whole' && looksBetween === 0) return
+    if (found === 'off') break
+    looksBetween = found === 'whole' ? 0 : looksBetween + 1
+    if (looksBetween === BETWEEN_LIMIT_LOOKS) await shutDownAgain(story)
+    await pass(story, LOOK_EVERY_MS)
+  }
+  await powerOn(story)
+  if (!(await waitForNode(story, policy.bootLimitS * 1000))) {
+    throw new StoryStopped(`${node} did not come back within ${Math.round(policy.bootLimitS / 60)} min`)
+  }
+  await note(story, { kind: 'node-on', node, by: 'us' })
+  await waitUntilBack(story, 'isolate')
+}
+
+async function findState(story: Story): Promise<Found> {
+  const { node } = story.input
+  try {
+    if ((await story.ports.bmc.power(node)).is === 'off') return 'off'
+    if (!(await isOnline(story))) return 'between'
+    const ceph = await story.ports.storage.observe()
+    if (ceph === 'none') return 'whole'
+    return osdsOf(ceph, node).every((osd) => osd.up) ? 'whole' : 'between'
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return 'between'
+  }
+}
+
+async function shutDownAgain(story: Story): Promise<void> {
+  const { node } = story.input
+  await insist(story, {
+    act: { kind: 'shut-down', node },
+    run: async () => {
+      if (!(await isOnline(story))) return { is: 'already' }
+      const running = await story.ports.hypervisor.runningOn(node)
+      if (running.length > 0) return { is: 'failed', text: `guests ${running.join(', ')} run on ${node}` }
+      await story.ports.hypervisor.shutDown(node)
+      return { is: 'done' }
+    },
+  })
+}

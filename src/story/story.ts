@@ -1,0 +1,199 @@
+/** What every stage holds in its hands: the saga, the ports, the input, and what people have said so far. */
+import type { BlockerKind } from '#domain/blocker'
+import { DriverError } from '#domain/driver-error'
+import type { Event } from '#domain/event'
+import type { Json } from '#domain/json'
+import type { ControlMessage, InboxMessage, MaintenanceInput, Stage, WorkOrderAnswer } from '#domain/maintenance'
+import type { Ports } from '#ports/all'
+import type { Saga } from '#ports/saga'
+
+export const INBOX = 'inbox'
+
+export type Story = {
+  readonly saga: Saga
+  readonly ports: Ports
+  readonly input: MaintenanceInput
+  /** Rebuilt by every replay from recorded results alone, never stored by itself. */
+  readonly heard: Heard
+  /** One move's saga: it follows something under way, so an abort reaches it as a word, not as an exception. */
+  readonly isChild: boolean
+}
+
+export type Heard = {
+  stage: Stage
+  lifted: readonly BlockerKind[]
+  paused: boolean
+  /** Set while all is being taken back: a second abort changes nothing then. */
+  undoing: boolean
+  /** Between "safe to touch" and the technician's answer, somebody's hands may be inside. */
+  handsMayBeInside: boolean
+  /** Runs while the story waits or is paused, so that the lease does not run out meanwhile. */
+  keepUp: () => Promise<void>
+}
+
+export class AbortAsked extends Error {
+  override readonly name = 'AbortAsked'
+  readonly by: string
+  readonly reason: string
+  constructor(by: string, reason: string) {
+    super(`abort asked by ${by}: ${reason}`)
+    this.by = by
+    this.reason = reason
+  }
+}
+
+/** The story cannot go on and takes itself back: a wait reached its limit, a plan was rejected. */
+export class StoryStopped extends Error {
+  override readonly name = 'StoryStopped'
+}
+
+/** Nothing may be taken back by a program now: a person is needed. */
+export class StoryStuck extends Error {
+  override readonly name = 'StoryStuck'
+}
+
+export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, stage: Stage = 'detect'): Story {
+  const heard: Heard = {
+    stage,
+    lifted: input.policy.plan.lifted,
+    paused: false,
+    undoing: false,
+    handsMayBeInside: false,
+    keepUp: async () => {},
+  }
+  return { saga, ports, input, heard, isChild: saga.id !== saga.rootId }
+}
+
+/** The name under which our lease stands in the cluster itself. */
+export const ownerOf = (story: Story) => `coulisse/${story.input.id}`
+
+/** Writes events to the journal, in order, as one step. */
+export async function note(story: Story, ...events: readonly Event[]): Promise<void> {
+  const kinds = events.map((event) => event.kind).join(', ')
+  await story.saga.step(`note ${kinds}`, async (key) => {
+    for (const [index, event] of events.entries()) {
+      await story.ports.journal.append({ maintenance: story.input.id, key: `${key}/${index}`, event })
+    }
+    return null
+  })
+}
+
+const LOOK_AGAIN_MS = 30_000
+
+/**
+ * A look: recorded, repeated as the driver's error says, changes nothing. A world that does not answer for longer is waited
+ * for at a gate, up to the policy's limit, with people heard meanwhile; then the driver's error is thrown.
+ */
+export async function look<T>(story: Story, what: string, ask: () => Promise<T>): Promise<T> {
+  let beganMs: number | undefined
+  for (;;) {
+    try {
+      const seen = (await story.saga.step(`look at ${what}`, ask as () => Promise<Json>)) as T
+      if (beganMs !== undefined) {
+        const waitedMs = (await story.saga.nowMs()) - beganMs
+        await note(story, { kind: 'gate-opened', stage: story.heard.stage, waitedMs })
+      }
+      return seen
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error
+      const nowMs = await story.saga.nowMs()
+      if (beganMs === undefined) await noteUnreachable(story, error)
+      beganMs ??= nowMs
+      if (nowMs - beganMs > story.input.policy.gateLimitS * 1000) throw error
+      if (story.isChild) await overhear(story, nowMs + LOOK_AGAIN_MS)
+      else await attend(story, nowMs + LOOK_AGAIN_MS)
+    }
+  }
+}
+
+function noteUnreachable(story: Story, error: DriverError): Promise<void> {
+  const kind = error.driver === 'ceph' ? 'ceph-unreachable' : 'cluster-unreachable'
+  const blocker = { kind, text: error.message, lifts: 'it answers again' } as const
+  return note(story, { kind: 'gate-closed', stage: story.heard.stage, blockers: [blocker] })
+}
+
+const PAUSE_POLL_MS = 60_000
+
+/** What somebody said that the caller must deal with; pause, resume and abort are dealt with here. */
+export type Word =
+  | { readonly is: 'silence' }
+  | { readonly is: 'control'; readonly message: Exclude<ControlMessage, { kind: 'pause' | 'resume' | 'abort' }> }
+  | { readonly is: 'answer'; readonly answer: WorkOrderAnswer }
+
+/**
+ * Listens to people until `untilMs` (a time that is past makes it a look), or until one says something. While paused it does
+ * not return: no new act begins. Throws AbortAsked on abort, unless all is being taken back already.
+ */
+export async function attend(story: Story, untilMs: number): Promise<Word> {
+  for (;;) {
+    const deadlineMs = story.heard.paused ? (await story.saga.nowMs()) + PAUSE_POLL_MS : untilMs
+    const word = await nextMessage(story, deadlineMs)
+    if (word === 'deadline') {
+      if (!story.heard.paused) return { is: 'silence' }
+      await story.heard.keepUp()
+      continue
+    }
+    const said = await hear(story, word)
+    if (said !== undefined) return said
+  }
+}
+
+async function nextMessage(story: Story, deadlineMs: number): Promise<InboxMessage | 'deadline'> {
+  return (await story.saga.receive<Json>(INBOX, deadlineMs)) as unknown as InboxMessage | 'deadline'
+}
+
+async function hear(story: Story, word: InboxMessage): Promise<Word | undefined> {
+  if ('answer' in word) return { is: 'answer', answer: word.answer }
+  const message = word.control
+  switch (message.kind) {
+    case 'pause':
+      if (story.heard.undoing) return undefined
+      story.heard.paused = true
+      await noteMessage(story, word.key, { kind: 'paused', by: message.by })
+      return undefined
+    case 'resume':
+      story.heard.paused = false
+      await noteMessage(story, word.key, { kind: 'resumed', by: message.by })
+      return undefined
+    case 'abort':
+      await noteMessage(story, word.key, { kind: 'abort-asked', by: message.by, reason: message.reason })
+      story.heard.paused = false
+      if (story.heard.undoing) return undefined
+      throw new AbortAsked(message.by, message.reason)
+    case 'lift': {
+      const { by, lifted, reason } = message
+      story.heard.lifted = [...new Set([...story.heard.lifted, ...lifted])]
+      await noteMessage(story, word.key, { kind: 'blockers-lifted', by, lifted, reason })
+      return { is: 'control', message }
+    }
+    case 'approve':
+    case 'reject':
+      return { is: 'control', message }
+  }
+}
+
+/** For one who follows something under way: a pause does not hold him up, and he is told when the thing under way is to end. */
+export async function overhear(story: Story, untilMs: number): Promise<'go-on' | 'cancel'> {
+  const word = await nextMessage(story, untilMs)
+  if (word === 'deadline') return 'go-on'
+  try {
+    await hear(story, word)
+  } catch (error) {
+    if (error instanceof AbortAsked) return 'cancel'
+    throw error
+  }
+  return 'control' in word && word.control.kind === 'pause' && word.control.cancelRunning ? 'cancel' : 'go-on'
+}
+
+/** The parent and its children all hear a message; the journal shows it once, under the message's own key. */
+async function noteMessage(story: Story, messageKey: string, event: Event): Promise<void> {
+  await story.saga.step(`note ${event.kind}`, async () => {
+    await story.ports.journal.append({ maintenance: story.input.id, key: `inbox/${messageKey}`, event })
+    return null
+  })
+}
+
+/** Lets `ms` pass, all ears. */
+export async function pass(story: Story, ms: number): Promise<Word> {
+  return attend(story, (await story.saga.nowMs()) + ms)
+}

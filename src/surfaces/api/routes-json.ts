@@ -1,0 +1,78 @@
+/** The JSON routes: what the CLI and other programs use. */
+import type { FastifyInstance } from 'fastify'
+import type { ControlPlane, MaintenanceHead } from '#app/control-plane'
+import { ACTIONS, can } from '#domain/can'
+import { customerId } from '#domain/ids'
+import { statusOf, waitingIn } from '#domain/status'
+import { headOf, reportOf, type SeenKeys, sendAnswer, sendControl } from './act.ts'
+import { afterSeqOf, answerOf, controlOf, idOf, keyOf, startOf } from './input.ts'
+import { ProblemError } from './problem.ts'
+
+/** What `GET /api/maintenances/:id` answers: the view, what people may do now, and who waits for what. */
+const describe = ({ id, cluster, view }: MaintenanceHead) => ({
+  id,
+  cluster,
+  status: statusOf(view),
+  waiting: waitingIn(view),
+  allowed: Object.fromEntries(ACTIONS.map((action) => [action, can(view, action)])),
+  view,
+})
+
+const KEY_HEADER = 'idempotency-key'
+
+export function addJsonRoutes(
+  server: FastifyInstance,
+  controlPlane: ControlPlane,
+  { freshKey, seen }: { readonly freshKey: () => string; readonly seen: SeenKeys },
+): void {
+  const simulated = controlPlane.lab !== undefined
+
+  server.get('/api/health', async () => ({ ready: true, simulated, nowMs: await controlPlane.nowMs() }))
+
+  server.get('/api/findings', async () => ({ simulated, findings: await controlPlane.findings() }))
+
+  server.get('/api/maintenances', async () => ({
+    simulated,
+    maintenances: (await controlPlane.maintenances()).map(describe),
+  }))
+
+  server.post('/api/maintenances', async (request, reply) => {
+    const key = keyOf(request.headers[KEY_HEADER], freshKey)
+    const outcome = await controlPlane.start(startOf(request.body), key)
+    if (outcome.is === 'refused') {
+      throw new ProblemError({ status: 409, title: outcome.text, detail: `lifted by: ${outcome.lifts}` })
+    }
+    return reply.code(outcome.is === 'started' ? 201 : 200).send({ id: outcome.id })
+  })
+
+  server.get('/api/maintenances/:id', async (request) => ({
+    simulated,
+    ...describe(await headOf(controlPlane, idOf(request.params))),
+  }))
+
+  server.get('/api/maintenances/:id/journal', async (request) => {
+    const { id } = await headOf(controlPlane, idOf(request.params))
+    const after = afterSeqOf((request.query as { after?: string }).after)
+    return { format: 'coulisse/journal@1', simulated, rows: await controlPlane.journal(id, after) }
+  })
+
+  server.post('/api/maintenances/:id/control', async (request, reply) => {
+    const message = controlOf(request.body)
+    const key = keyOf(request.headers[KEY_HEADER], freshKey)
+    await sendControl(controlPlane, { id: idOf(request.params), message, key, seen })
+    return reply.code(202).send({ accepted: true, key })
+  })
+
+  server.post('/api/maintenances/:id/work-orders/:order/answer', async (request, reply) => {
+    const answer = answerOf((request.params as { order: string }).order, request.body)
+    const key = keyOf(request.headers[KEY_HEADER], freshKey)
+    await sendAnswer(controlPlane, { id: idOf(request.params), answer, key })
+    return reply.code(202).send({ accepted: true, key })
+  })
+
+  server.get('/api/maintenances/:id/reports/:customer', async (request, reply) => {
+    const { customer } = request.params as { customer: string }
+    const html = await reportOf(controlPlane, idOf(request.params), customerId(customer))
+    return reply.type('text/html; charset=utf-8').send(html)
+  })
+}

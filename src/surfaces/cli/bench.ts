@@ -1,0 +1,60 @@
+/** `coulisse bench`: runs the programs in bench/, one a benchmark, and collects their figures. */
+import { spawn } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { BadInput } from './bad-input.ts'
+
+const BENCH = fileURLToPath(new URL('../../../bench', import.meta.url))
+
+/** bench/NAME.ts prints a table, or with --json its figures as one JSON object; helpers lie in folders below. */
+export async function benchNames(): Promise<readonly string[]> {
+  const files = await readdir(BENCH).catch(() => [])
+  return files
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => file.slice(0, -'.ts'.length))
+    .sort()
+}
+
+export function addBenchCommand(program: Command): void {
+  program
+    .command('bench')
+    .description('run the benchmarks, or the one named')
+    .argument('[name]', 'a file of bench/, without .ts')
+    .option('--json', 'print { NAME: {figures} } and nothing else on stdout')
+    .action(async (name: string | undefined, { json }: { json?: boolean }) => {
+      const names = await benchNames()
+      if (name !== undefined && !names.includes(name)) {
+        throw new BadInput([`bench: no benchmark is called ${name}; there are: ${names.join(', ') || 'none'}`])
+      }
+      process.exitCode = await runAll(name === undefined ? names : [name], json === true)
+    })
+}
+
+async function runAll(names: readonly string[], asJson: boolean): Promise<number> {
+  const figures: Record<string, unknown> = {}
+  let worst = 0
+  for (const name of names) {
+    const { code, text } = await runOne(name, asJson)
+    worst = Math.max(worst, code)
+    if (!asJson) continue
+    if (code === 0) figures[name] = JSON.parse(text)
+    else process.stderr.write(`bench ${name}: ended with ${code}\n`)
+  }
+  if (asJson) process.stdout.write(`${JSON.stringify(figures)}\n`)
+  return worst
+}
+
+function runOne(name: string, asJson: boolean): Promise<{ readonly code: number; readonly text: string }> {
+  const args = ['--disable-warning=ExperimentalWarning', join(BENCH, `${name}.ts`), ...(asJson ? ['--json'] : [])]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', asJson ? 'pipe' : 'inherit', 'inherit'] })
+  let text = ''
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code: code ?? 1, text }))
+  })
+}

@@ -1,0 +1,21 @@
+/** Which module holds which commands. A module is loaded only when one of its commands is called. */
+import type { Command } from 'commander'
+
+type AddCommands = (program: Command) => void
+
+export type CommandModule = {
+  readonly names: readonly string[]
+  readonly load: () => Promise<AddCommands>
+}
+
+export const COMMANDS: readonly CommandModule[] = [
+  { names: ['plan', 'check-plan'], load: async () => (await import('./plan.ts')).addPlanCommands },
+  { names: ['detect'], load: async () => (await import('./detect.ts')).addDetectCommand },
+  { names: ['test'], load: async () => (await import('./test-command.ts')).addTestCommand },
+  { names: ['bench'], load: async () => (await import('./bench.ts')).addBenchCommand },
+  { names: ['verify'], load: async () => (await import('./verify.ts')).addVerifyCommand },
+  {
+    names: ['status', 'approve', 'reject', 'lift', 'pause', 'resume', 'abort', 'work-order', 'journal'],
+    load: async () => (await import('./client.ts')).addClientCommands,
+  },
+]

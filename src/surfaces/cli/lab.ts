@@ -1,0 +1,40 @@
+/** `coulisse lab serve`: a simulated cluster behind the real protocols, until a signal. */
+import type { Command } from 'commander'
+import { serveLab } from '#app/lab-serving'
+import { BadInput } from './bad-input.ts'
+
+type Options = {
+  readonly snapshot: string
+  readonly listen?: string
+  readonly speed: string
+  readonly seed: string
+  readonly state?: string
+  readonly follow?: boolean
+}
+
+export function addLabCommand(program: Command): void {
+  const lab = program.command('lab').description('the simulated cluster')
+  lab
+    .command('serve')
+    .description('a simulated cluster behind the real protocols, until a signal')
+    .requiredOption('--snapshot FILE', 'the cluster to simulate (coulisse/snapshot@1)')
+    .option('--listen HOST:PORT', 'where the control URL listens', '127.0.0.1:0')
+    .option('--speed X', 'world seconds a real second, at most 20 while something moves; or max', '1')
+    .option('--seed N', 'chance', '1')
+    .option('--state DIR', 'keep the world there, and take it up again')
+    .option('--follow', 'time passes only while a control plane waits for it')
+    .action(async (options: Options) => {
+      const speed = options.speed === 'max' ? 'max' : Number(options.speed)
+      const seed = Number(options.seed)
+      const port = Number(/^127\.0\.0\.1:(\d+)$/.exec(options.listen ?? '')?.[1] ?? Number.NaN)
+      const faults = [
+        ...(speed === 'max' || speed > 0 ? [] : [`--speed: a number above 0, or max, not ${options.speed}`]),
+        ...(Number.isSafeInteger(seed) ? [] : [`--seed: a whole number, not ${options.seed}`]),
+        ...(port >= 0 && port < 65536 ? [] : [`--listen: 127.0.0.1:PORT, not ${options.listen}`]),
+      ]
+      if (faults.length > 0) throw new BadInput(faults)
+      const { state, snapshot, follow = false } = options
+      const found = await serveLab({ snapshot, speed, seed, port, follow, ...(state === undefined ? {} : { state }) })
+      if (found.length > 0) throw new BadInput(found)
+    })
+}

@@ -1,0 +1,103 @@
+/** `coulisse test`: everything that CI checks, in the order of what fails fastest. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const BIN = join(ROOT, 'node_modules', '.bin')
+
+type Check = { readonly name: string; readonly program: string; readonly args: readonly string[] }
+
+const STATIC_CHECKS: readonly Check[] = [
+  { name: 'types', program: 'tsc', args: ['--noEmit'] },
+  { name: 'types of the pure layers', program: 'tsc', args: ['--noEmit', '-p', 'tsconfig.pure.json'] },
+  { name: 'lint and format', program: 'biome', args: ['check', '.'] },
+]
+
+type Counts = {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly brokenFiles: number
+}
+
+export function addTestCommand(program: Command): void {
+  program
+    .command('test')
+    .description('run everything that CI checks: types, lint, tidiness, tests, scenarios')
+    .argument('[filter...]', 'only test files whose path contains one of these; the checks before run all the same')
+    .action(async (filters: string[]) => {
+      process.exitCode = (await everything(filters)) ? 0 : 1
+    })
+}
+
+async function everything(filters: readonly string[]): Promise<boolean> {
+  const failed: string[] = []
+  for (const check of STATIC_CHECKS) {
+    if ((await run(check)) !== 0) failed.push(check.name)
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'coulisse-test-'))
+  try {
+    const outputFile = join(folder, 'vitest.json')
+    const args = ['run', ...filters, '--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`]
+    const code = await run({ name: 'tests', program: 'vitest', args })
+    const counts = await countsIn(outputFile)
+    if (code !== 0 || counts === undefined || counts.passed === 0) failed.push('tests')
+    sumUp(counts, failed)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+  return failed.length === 0
+}
+
+/** Inherits the terminal, so that each tool reports as it does by itself. */
+function run({ name, program, args }: Check): Promise<number> {
+  const startedAtMs = performance.now()
+  process.stdout.write(`${name} ...\n`)
+  return new Promise((resolve) => {
+    const env = { ...process.env, PATH: `${BIN}${delimiter}${process.env.PATH ?? ''}` }
+    const child = spawn(join(BIN, program), args, { cwd: ROOT, stdio: 'inherit', env })
+    const finish = (code: number) => {
+      const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
+      process.stdout.write(`${name}: ${code === 0 ? 'good' : 'FAILED'} (${seconds} s)\n`)
+      resolve(code)
+    }
+    child.once('error', (error) => {
+      process.stderr.write(`${program}: ${error.message}\n`)
+      finish(1)
+    })
+    child.once('exit', (code) => finish(code ?? 1))
+  })
+}
+
+async function countsIn(file: string): Promise<Counts | undefined> {
+  try {
+    const report = JSON.parse(await readFile(file, 'utf8'))
+    // A file that does not even load has no tests to count: it is told apart.
+    const files: readonly { status: string; assertionResults: readonly unknown[] }[] = report.testResults
+    return {
+      passed: report.numPassedTests,
+      failed: report.numFailedTests,
+      skipped: report.numPendingTests + report.numTodoTests,
+      brokenFiles: files.filter(({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0)
+        .length,
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function sumUp(counts: Counts | undefined, failed: readonly string[]): void {
+  const lines = ['']
+  if (failed.length > 0) lines.push(`failed: ${failed.join(', ')}`)
+  if (counts === undefined) lines.push('the tests did not run to their end: nothing was counted')
+  else {
+    if (counts.skipped > 0) lines.push(`${counts.skipped} left out: each says why above`)
+    if (counts.brokenFiles > 0) lines.push(`${counts.brokenFiles} test files did not load`)
+    lines.push(`${counts.passed} passed, ${counts.failed + counts.brokenFiles} failed`)
+  }
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
