@@ -4,13 +4,15 @@ import { type LabLink, untilItAnswers } from './link.ts'
 
 type Time = { readonly nowMs: number }
 
-export function labClock(link: LabLink): Clock {
+/** `isPatient`: asked before every wait; who is patient is answered in time, and no time passes for his sake. */
+export function labClock(link: LabLink, isPatient: () => boolean = () => false): Clock {
   return {
     nowMs: async () => (await untilItAnswers(() => link.get<Time>('/time'))).nowMs,
     async sleepUntil(atMs) {
       // The lab answers after at most a second of real time, reached or not.
       for (let nowMs = Number.NEGATIVE_INFINITY; nowMs < atMs; ) {
-        nowMs = (await untilItAnswers(() => link.post<Time>('/time/wait', { untilMs: atMs }))).nowMs
+        nowMs = (await untilItAnswers(() => link.post<Time>('/time/wait', { untilMs: atMs, patient: isPatient() })))
+          .nowMs
       }
     },
   }

@@ -24,7 +24,13 @@ export type Pace = {
   readonly mode: 'free' | 'follow'
 }
 
-type Waiter = { readonly untilMs: number; readonly answer: (nowMs: number) => void; readonly giveUpAtRealMs: number }
+type Waiter = {
+  readonly untilMs: number
+  /** Answered when its time comes, and never the reason that time passes: who acts meanwhile is not to be overtaken. */
+  readonly isPatient: boolean
+  readonly answer: (nowMs: number) => void
+  readonly giveUpAtRealMs: number
+}
 
 export type KeeperParts = {
   readonly lab: LabWorld
@@ -75,12 +81,12 @@ export class Keeper {
   }
 
   /** Resolves when the world has reached `untilMs`, or after a second of real time, with the world's time then. */
-  waitUntil(untilMs: number): Promise<number> {
+  waitUntil(untilMs: number, isPatient = false): Promise<number> {
     const { realNowMs } = this.#parts
     if (untilMs <= this.nowMs) return Promise.resolve(this.nowMs)
     return new Promise((resolve) => {
       this.heard()
-      this.#waiters.add({ untilMs, answer: resolve, giveUpAtRealMs: realNowMs() + WAIT_LIMIT_REAL_MS })
+      this.#waiters.add({ untilMs, isPatient, answer: resolve, giveUpAtRealMs: realNowMs() + WAIT_LIMIT_REAL_MS })
     })
   }
 
