@@ -33,6 +33,8 @@ export type NightOptions = {
   readonly script: readonly ScriptLine[]
   readonly policy?: Partial<StoryPolicy>
   readonly engine?: Pick<MemoryEngineOptions, 'onBoundary' | 'everyStepTwice' | 'aroundAct'>
+  /** The control plane dies the moment this row of the journal is written, counted from 1. */
+  readonly crashAfterRow?: number
   readonly startAtMs?: number
   readonly limitMs?: number
 }
@@ -157,6 +159,7 @@ class Night {
   /** Scripts wait for journal entries; the lab's technician and checkers read them too. */
   #onRow(row: JournalRow): void {
     const { event } = row
+    if (row.seq === this.#options.crashAfterRow) this.#engine.crash()
     noteJournal(this.lab.state, event)
     if (event.kind === 'plan-proposed') this.#lastPlan = event.plan.id
     for (const line of this.#options.script) if (this.#isMeant(line, event)) this.#push(line)

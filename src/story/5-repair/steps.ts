@@ -3,11 +3,11 @@ import { DriverError } from '#domain/driver-error'
 import { workOrderId } from '#domain/ids'
 import type { Interlock, WorkOrder, WorkOrderAnswer } from '#domain/maintenance'
 import { renderEvent } from '#domain/render'
-import { keepLease } from '../lease.ts'
+import { keepLease, type LeaseLook, leaseLook } from '../lease.ts'
 import { setLocate } from '../locate.ts'
 import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
-import { attend, holdWhilePaused, look, note, ownerOf, type Story, StoryStuck } from '../story.ts'
+import { attend, holdWhilePaused, look, note, type Story, StoryStuck } from '../story.ts'
 import { answerBlockers, CHECKLIST, type InterlockFacts, interlockOf, isSameInterlock } from './decide.ts'
 
 const LOOK_EVERY_MS = 30_000
@@ -34,8 +34,6 @@ export async function repairNode(
   let litMs = beganMs
   let isLate = false
   for (;;) {
-    // The flag first: one that somebody cleared is set again before hands are frightened for it.
-    await keepLease(story)
     shown = await tendInterlock(story, shown)
     const nowMs = await story.saga.nowMs()
     // A BMC without its cords has no light to switch.
@@ -117,7 +115,10 @@ type Tended = {
 /** Looks, and says so when the answer changed. Withdrawn loudly: the technician is told, not only the page. */
 async function tendInterlock(story: Story, shown: Tended | undefined): Promise<Tended> {
   const { node } = story.input
-  const facts = await look(story, 'whether it is safe to touch', () => gather(story))
+  const seen = await look(story, 'whether it is safe to touch', () => gather(story))
+  // The flag first: one that somebody cleared is set again before hands are frightened for it.
+  if (seen.lease !== null) await keepLease(story, seen.lease)
+  const facts = { ...seen.facts, leaseStands: seen.lease !== null && story.heard.lease !== undefined }
   const { power } = facts
   const now = interlockOf(facts)
   if (power === 'dark' && shown?.power === 'off') await note(story, { kind: 'cords-pulled', node })
@@ -140,21 +141,24 @@ async function tendInterlock(story: Story, shown: Tended | undefined): Promise<T
   return { interlock: now, power, ...runs }
 }
 
-async function gather(story: Story): Promise<InterlockFacts> {
+async function gather(story: Story): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
   const { hypervisor, storage, bmc, clock } = story.ports
   const { node } = story.input
   const power = await quietly(() => bmc.power(node))
   const ceph = await quietly(() => storage.observe())
   const lease = await quietly(() => storage.readLease(node))
-  const flags = ceph === 'unseen' || ceph === 'none' ? [] : [...(ceph.hostFlags[node] ?? []), ...ceph.flags]
-  return {
+  const nowMs = await clock.nowMs()
+  const isSeen = ceph !== 'unseen' && lease !== 'unseen'
+  const leaseNow = isSeen ? leaseLook(story, lease, ceph, nowMs) : null
+  const facts: InterlockFacts = {
     node,
-    nowMs: await clock.nowMs(),
+    nowMs,
     power: power === 'unseen' || power.is === 'unknown' ? 'dark' : power.is,
     cluster: await quietly(() => hypervisor.observe({ avoid: node })),
     ceph,
-    leaseStands: lease !== 'unseen' && lease?.owner === ownerOf(story) && flags.includes('noout'),
+    leaseStands: leaseNow !== null && leaseNow.lease !== null && leaseNow.stands,
   }
+  return { facts, lease: leaseNow }
 }
 
 async function quietly<T>(ask: () => Promise<T>): Promise<T | 'unseen'> {
