@@ -5,7 +5,7 @@ import { SimulatedCrash } from '#lab/engine/memory-engine'
 import { brokenIn, endStateOf, leaseOf, playCalm } from './night-kit.ts'
 
 /** Moments of death that are tried, out of all. */
-const SAMPLES = 120
+const SAMPLES = 80
 
 describe('a power cut', () => {
   it('after any journal entry changes nothing in the end', async () => {
@@ -53,14 +53,16 @@ describe('a step', () => {
 
   it('may fail for ever, every one of them: all is taken back, or it is stuck and says so', async () => {
     const names = await stepNames()
+    const endings: string[] = []
     for (const name of names) {
       const night = await playCalm({ engine: { aroundAct: failing(name) } })
-      const last = night.rows.at(-1)
-      expect(brokenIn(night), name).toEqual([])
-      expect(['done', 'undone', 'failed', 'stuck'], `${name}: ${JSON.stringify(last?.event)}`).toContain(night.ending)
-      if (night.ending === 'undone' || night.ending === 'failed') expect(leaseOf(night), name).toBeUndefined()
+      endings.push(`${name}: ${night.ending}`)
+      if (process.env.SHOW) console.info(`${name}: ${night.ending}\n  ${night.log.slice(-30).join('\n  ')}`)
+      expect.soft(brokenIn(night), name).toEqual([])
+      expect.soft(['done', 'undone', 'failed', 'stuck'], `${name}: ${night.log.at(-1)}`).toContain(night.ending)
+      if (night.ending === 'undone' || night.ending === 'failed') expect.soft(leaseOf(night), name).toBeUndefined()
     }
-    console.info(`each of ${names.length} kinds of steps failed for ever`)
+    console.info(`each of ${names.length} kinds of steps failed for ever:\n${endings.join('\n')}`)
   })
 })
 

@@ -24,7 +24,7 @@ export async function isolateNode(story: Story, redrain: () => Promise<void>): P
   })
   await failMgr(story)
   await takeLease(story)
-  story.heard.keepUp = () => keepLease(story)
+  story.heard.upkeep = () => keepLease(story)
   await setLocate(story, true)
   await switchOff(story, redrain)
 }
