@@ -3,6 +3,7 @@ import { BLOCKERS, type Blocker, type BlockerKind } from '#domain/blocker'
 import type { NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import type { Event, Origin } from '#domain/event'
+import type { NodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { ControlMessage, InboxMessage, MaintenanceInput, Stage, WorkOrderAnswer } from '#domain/maintenance'
 import type { Hardware } from '#domain/node'
@@ -33,6 +34,8 @@ export type Heard = {
   wasOpened: boolean
   /** Where every guest was when the maintenance began, and of those that turned up on the node since. */
   origins: readonly Origin[]
+  /** Where our moves brought guests, by vmid: the cluster's list knows it 10 to 20 s later. */
+  readonly arrived: Record<string, NodeName>
   /** Why verification sent it back to repair, for the next work order. */
   refusedFor: string | undefined
   /** What the node was made of before anything was touched. */
@@ -78,6 +81,7 @@ export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, sta
     handsMayBeInside: false,
     wasOpened: false,
     origins: [],
+    arrived: {},
     refusedFor: undefined,
     hardware: undefined,
     lease: undefined,

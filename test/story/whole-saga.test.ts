@@ -43,6 +43,24 @@ describe('a power cut', () => {
   })
 })
 
+describe('an abort', () => {
+  it('after any journal entry takes all back: everybody home, nothing left set', async () => {
+    const calm = await playCalm()
+    const before = { ...endStateOf(calm), ending: '', pages: [] }
+    const endings: Record<string, number> = {}
+    const last = calm.rows.findIndex(({ event }) => event.kind === 'stage-began' && event.stage === 'tell')
+    for (let row = 1; row < last; row++) {
+      const night = await playCalm({ abortAfterRow: row })
+      const where = `after row ${row}, ${JSON.stringify(calm.rows[row - 1]?.event).slice(0, 120)}: ${night.log.at(-2)}`
+      expect(brokenIn(night), where).toEqual([])
+      expect(['undone', 'done'], where).toContain(night.ending)
+      expect({ ...endStateOf(night), ending: '', pages: [] }, where).toEqual(before)
+      endings[night.ending] = (endings[night.ending] ?? 0) + 1
+    }
+    console.info(`aborts after ${last - 1} journal entries: ${JSON.stringify(endings)}`)
+  })
+})
+
 describe('a step', () => {
   it('may run twice, every one of them, and nothing is done twice', async () => {
     const wanted = endStateOf(await playCalm())

@@ -2,7 +2,7 @@
 import type { BlockerKind } from '#domain/blocker'
 import type { Guest, Rule } from '#domain/guest'
 import type { NodeName, Vmid } from '#domain/ids'
-import type { Node } from '#domain/node'
+import { isQemuOlder, type Node } from '#domain/node'
 import type { MoveMode } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
 
@@ -58,6 +58,12 @@ export function targetFaults(options: {
   if (guest.bridges.some((bridge) => !target.bridges.includes(bridge))) faults.push('bridge-missing')
   if (!goesLive({ guest, source, target }) && guest.kind === 'vm' && !mayRestart(guest, policy))
     faults.push('cpu-model')
+  if (
+    guest.status === 'running' &&
+    goesLive({ guest, source, target }) &&
+    isQemuOlder(target.versions, source.versions)
+  )
+    faults.push('qemu-older-on-target')
   return faults
 }
 
