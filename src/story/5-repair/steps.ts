@@ -1,4 +1,5 @@
 /** Stage 5: a work order for hands in the data centre, with an interlock that is looked after until they are out. */
+import type { NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import { workOrderId } from '#domain/ids'
 import type { Interlock, WorkOrder, WorkOrderAnswer } from '#domain/maintenance'
@@ -96,18 +97,32 @@ type Tended = {
   readonly power: InterlockFacts['power']
   /** null: Ceph did not answer, so nobody can say. */
   readonly lease: LeaseLook | null
+  readonly leaseReadAtMs: number
+}
+
+/** The flag is looked at each time; the lease beside it, which only we write, every few minutes. */
+const LEASE_READ_EVERY_MS = 5 * 60_000
+
+type KnownLease = { readonly lease: NooutLease | null; readonly readAtMs: number } | undefined
+
+async function knownLease(story: Story, shown: Tended | undefined): Promise<KnownLease> {
+  if (shown === undefined || shown.lease === null || shown.lease.lease === null) return undefined
+  const isDue = (await story.saga.nowMs()) - shown.leaseReadAtMs >= LEASE_READ_EVERY_MS
+  return isDue ? undefined : { lease: shown.lease.lease, readAtMs: shown.leaseReadAtMs }
 }
 
 /** Looks, and says so when the answer changed. Withdrawn loudly: the technician is told, not only the page. */
 async function tendInterlock(story: Story, shown: Tended | undefined): Promise<Tended> {
   const { node } = story.input
-  const { facts, lease } = await look(story, 'whether it is safe to touch', () => gather(story))
+  const known = await knownLease(story, shown)
+  const { facts, lease } = await look(story, 'whether it is safe to touch', () => gather(story, known))
   const { power } = facts
+  const leaseReadAtMs = known?.readAtMs ?? facts.nowMs
   const now = interlockOf(facts)
   if (power === 'dark' && shown?.power === 'off') await note(story, { kind: 'cords-pulled', node })
   if (power === 'on' && shown !== undefined && shown.power !== 'on')
     await note(story, { kind: 'node-on', node, by: 'itself' })
-  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power, lease }
+  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power, lease, leaseReadAtMs }
   // From the first "safe" on, hands may be inside until somebody says that they are out.
   if (now.is === 'safe') story.heard.handsMayBeInside = true
   await note(story, { kind: 'interlock', interlock: now })
@@ -115,15 +130,15 @@ async function tendInterlock(story: Story, shown: Tended | undefined): Promise<T
     const subject = `NOT SAFE any more: ${node}`
     await notify(story, { audience: 'technician', subject, text: now.reasons.join('\n') })
   }
-  return { interlock: now, power, lease }
+  return { interlock: now, power, lease, leaseReadAtMs }
 }
 
-async function gather(story: Story): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
+async function gather(story: Story, known: KnownLease): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
   const { hypervisor, storage, bmc, clock } = story.ports
   const { node } = story.input
   const power = await quietly(() => bmc.power(node))
   const ceph = await quietly(() => storage.observe())
-  const lease = await quietly(() => storage.readLease(node))
+  const lease = known === undefined ? await quietly(() => storage.readLease(node)) : (known.lease ?? undefined)
   const nowMs = await clock.nowMs()
   const isSeen = ceph !== 'unseen' && lease !== 'unseen'
   const leaseNow = isSeen ? leaseLook(story, lease, ceph, nowMs) : null
