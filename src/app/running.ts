@@ -7,6 +7,7 @@ import { clusterName, maintenanceId, nodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import { MOVE_SAGA, moveSaga } from '#drain/move'
 import { createDbosEngine } from '#drivers/dbos/engine'
+import { labClock } from '#drivers/lab/clock'
 import { witnessedJournal } from '#drivers/lab/witness'
 import { PostgresDocuments } from '#drivers/postgres/documents'
 import { startEmbeddedPostgres } from '#drivers/postgres/embedded'
@@ -15,11 +16,12 @@ import { migrate } from '#drivers/postgres/migrate'
 import { openPool } from '#drivers/postgres/pool'
 import type { LeaseStore } from '#drivers/proxmox/ceph-fallback'
 import type { Ports } from '#ports/all'
-import type { SagaFunction } from '#ports/saga'
+import type { Clock } from '#ports/clock'
+import type { SagaEngine, SagaFunction } from '#ports/saga'
 import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
 import { type Config, secretOf } from './config.ts'
 import type { ControlPlane } from './control-plane.ts'
-import { makeDrivers } from './drivers.ts'
+import { type Drivers, makeDrivers } from './drivers.ts'
 import { liveControlPlane } from './live-control-plane.ts'
 import { asksForMaintenance, documentStore, runWatch } from './watch.ts'
 
@@ -73,7 +75,7 @@ export async function startControlPlane(
     {
       nodes: Object.keys(config.nodes).map(nodeName),
       bmc: drivers.bmc,
-      clock: drivers.clock,
+      clock: watchClock(drivers, engine),
       store,
       everyMs: config.watch.everyS * 1000,
       onFinding: async (finding) => {
@@ -98,6 +100,20 @@ export async function startControlPlane(
       await drivers.close()
       await pool.end()
       await database.close()
+    },
+  }
+}
+
+/** In the lab the watch never makes time pass while a maintenance acts: that would tear its looks and acts apart. */
+function watchClock(drivers: Drivers, engine: SagaEngine): Clock {
+  if (drivers.lab === undefined) return drivers.clock
+  let isBusy = false
+  const clock = labClock(drivers.lab, () => isBusy)
+  return {
+    nowMs: () => clock.nowMs(),
+    async sleepUntil(atMs, quit) {
+      isBusy = (await engine.list()).some(({ status }) => status.is === 'running')
+      await clock.sleepUntil(atMs, quit)
     },
   }
 }

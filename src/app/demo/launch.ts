@@ -14,6 +14,7 @@ export type DemoOptions = {
   readonly stateDir: string
   readonly seed: number
   readonly speed: number | 'max'
+  readonly real: boolean
   readonly log: (text: string) => void
 }
 
@@ -32,8 +33,8 @@ export type Demo = {
   stop(): Promise<void>
 }
 
-export const defaultStateDir = () =>
-  join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'coulisse', 'demo')
+export const defaultStateDir = (real: boolean) =>
+  join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'coulisse', real ? 'demo-real' : 'demo')
 
 const MAIN = fileURLToPath(import.meta.resolve('../../surfaces/cli/main.ts'))
 const SNAPSHOT = fileURLToPath(import.meta.resolve('./cluster.json'))

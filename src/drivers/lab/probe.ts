@@ -4,5 +4,7 @@ import type { Probe } from '#ports/probe'
 import type { LabLink } from './link.ts'
 
 export function labProbe(link: LabLink): Probe {
-  return { read: (query) => link.post<readonly ProbeReading[]>('/probe', query) }
+  return {
+    read: async (query) => (await link.post<{ readings: readonly ProbeReading[] }>('/probe', query)).readings,
+  }
 }

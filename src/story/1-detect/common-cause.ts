@@ -24,7 +24,10 @@ export function joinShared(node: NodeRecord, signal: PartSignal, nowMs: number, 
   })
   const sameKind = together.filter(([, part]) => part.kind === signal.kind)
   const knownCount = Object.values(node.parts).filter((part) => part.kind === signal.kind).length
-  if (together.length < SEVERAL_PARTS && !isHalf(signal, sameKind.length, knownCount)) return
+  const current = node.shared.at(-1)
+  // Who follows within the time joins, so that fans that recover one after another are not accused one by one.
+  const follows = current !== undefined && nowMs - current.lastMs <= settings.sharedWithinMs
+  if (!follows && together.length < SEVERAL_PARTS && !isHalf(signal, sameKind.length, knownCount)) return
   for (const [, part] of together) {
     const last = part.episodes.at(-1)
     if (last?.is === 'waiting') last.is = 'shared'
@@ -64,6 +67,7 @@ function noteEvent(node: NodeRecord, { signal, names, fraction, nowMs, settings 
     last.parts = [...new Set([...last.parts, ...names])]
     last.fraction = Math.max(last.fraction, fraction)
     last.spinning = worse(last.spinning, spinningOf(signal))
+    last.onlyUnreadable &&= signal.state === 'unreadable'
     return
   }
   const isQuiet =
@@ -74,6 +78,7 @@ function noteEvent(node: NodeRecord, { signal, names, fraction, nowMs, settings 
     lastMs: nowMs,
     parts: [...names],
     spinning: spinningOf(signal),
+    onlyUnreadable: signal.state === 'unreadable',
     fraction,
     is: isQuiet ? 'dismissed' : 'waiting',
   })

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { drawAt } from '#domain/random'
 import type { Signal } from '#domain/signal'
 import { clearPart, newDetector, observeSignals, recordVerdict } from './decide.ts'
+import { confidenceOf } from './judge.ts'
 import type { DetectorState } from './state.ts'
 import { DAY, FANS, HOUR, MINUTE, SECOND, START_MS, seedStory, TraceBuilder } from './traces/build-trace.ts'
 
@@ -29,6 +30,7 @@ describe('the seed story', () => {
       windowS: 11 * 3600,
       expectedFalseAlarmsPer100PartYears: 0.4,
     })
+    expect(findings[1]?.expectedFalseAlarmsPer100PartYears).toBe(0.01)
     expect(findings[0]?.text).toBe(
       'FAN3 of pve3 dropped out 3 times in 11 h, each about 30 s; healthy fans of R740 are assumed to show 1 in 60 days; at that rate this rule raises 0.4 false alarms in 100 fan-years (simulated)',
     )
@@ -189,6 +191,44 @@ describe('common cause', () => {
     expect(outline(trace.build())).toEqual(['node watch threshold'])
   })
 
+  test('quiet fans that stand under a wrong threshold for good are no reason to drain', () => {
+    const trace = new TraceBuilder()
+    for (const part of FANS) trace.dropout({ atMs: START_MS, part, value: 480 })
+    for (let minute = 1; minute < 60; minute++) {
+      for (const part of FANS) trace.poll(START_MS + minute * MINUTE, part, 'non-recoverable')
+    }
+    expect(outline(trace.build())).toEqual([])
+  })
+
+  test('all fans lost for good are drain-now, once, on the node', () => {
+    const trace = new TraceBuilder()
+    for (const part of FANS) trace.dropout({ atMs: START_MS, part })
+    for (let minute = 1; minute < 60; minute++) {
+      for (const part of FANS) trace.poll(START_MS + minute * MINUTE, part, 'non-recoverable')
+    }
+    expect(outline(trace.build())).toEqual(['node drain-now hard'])
+  })
+
+  test('a BMC that cannot read its fans now and then says nothing about them', () => {
+    const trace = new TraceBuilder()
+    for (const hours of [0, 3, 6, 9, 12, 15]) {
+      for (const part of FANS) trace.poll(START_MS + hours * HOUR, part, 'unreadable')
+      for (const part of FANS) trace.poll(START_MS + hours * HOUR + MINUTE, part, 'ok')
+    }
+    expect(outline(trace.build())).toEqual([])
+  })
+
+  test('fans that let go one after another are one event', () => {
+    const trace = new TraceBuilder()
+    for (const hours of [0, 5]) {
+      for (const [index, part] of FANS.entries()) {
+        const atMs = START_MS + hours * HOUR + index * 55 * SECOND
+        trace.dropout({ atMs, part, lastsMs: 20 * SECOND })
+      }
+    }
+    expect(outline(trace.build())).toEqual(['node quarantine common-cause'])
+  })
+
   test('both supplies at once are one thing', () => {
     const trace = new TraceBuilder()
     for (const hours of [0, 7]) {
@@ -289,6 +329,21 @@ describe('whatever the order', () => {
     observeSignals(before, seedStory().build(), END_MS)
     clearPart(before, seedStory().build()[0]?.node ?? ('pve3' as never), 'FAN3', END_MS)
     expect(JSON.stringify(before)).toBe(copy)
+  })
+})
+
+describe('confidence', () => {
+  test('grows with the episodes and falls with the time that they took', () => {
+    const [once, slow, quick, more] = [
+      confidenceOf(1, 0),
+      confidenceOf(3, 2 * DAY),
+      confidenceOf(3, DAY / 2),
+      confidenceOf(5, DAY),
+    ]
+    expect(once).toBeLessThan(0.01)
+    expect(slow).toBeCloseTo(0.86, 2)
+    expect(quick).toBeGreaterThan(slow ?? 1)
+    expect(more).toBe(0.99)
   })
 })
 

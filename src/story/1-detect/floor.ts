@@ -12,6 +12,8 @@ export type Lasting =
 export function lastingOf(node: NodeRecord, part: PartRecord, nowMs: number, settings: DetectSettings): Lasting {
   if (part.openSinceMs === null) return { is: 'no' }
   const isShared = part.episodes.at(-1)?.is === 'shared'
+  // Several fans that turn and are called lost, all at once: the threshold is wrong, and nothing is lost.
+  if (isShared && node.shared.at(-1)?.spinning === 'yes') return { is: 'no' }
   if (part.severe) {
     const { sinceMs, byLog, pollCount, lastPollMs } = part.severe
     const neededMs = isShared ? settings.longLastingMs : byLog ? settings.lastingMs : settings.pollsApartMs

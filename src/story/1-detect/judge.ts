@@ -70,6 +70,10 @@ export function judgeShared(run: Run): void {
   const { node, settings, name } = run
   const event = node.shared.at(-1)
   if (!event) return
+  if (event.onlyUnreadable) {
+    event.is = 'dismissed'
+    return
+  }
   const verdict = countShared(node, event, settings)
   const counted = node.shared.filter(({ is }) => is === 'counted')
   const windowMs = event.startMs - (counted[0]?.startMs ?? event.startMs)
@@ -100,34 +104,35 @@ const levelOf = (score: number, quarantineAt: number, drainAdvisedAt: number): F
   score >= drainAdvisedAt ? 'drain-advised' : score >= quarantineAt ? 'quarantine' : 'none'
 
 /**
- * Measured in a synthetic comparison (20,000 healthy fan-years at an assumed 1 glitch in 60 days), with these very settings, for fans.
- * Everything else was not measured, and says so.
+ * Fans, with these very settings, at an assumed 1 burst of glitches in 60 days over 20,000 healthy fan-years: quarantine from the
+ * comparison that chose the rule (decision 0070), drain advised from bench/detect.ts. Nothing else was measured, and says so.
  */
-const MEASURED_FALSE_ALARMS = 0.4
+const MEASURED_FALSE_ALARMS: Partial<Record<FindingLevel, number>> = { quarantine: 0.4, 'drain-advised': 0.01 }
 
 function falseAlarmsOf(kind: PartKind, level: FindingLevel, settings: DetectSettings): number | 'unknown' {
-  const { halfLifeMs, quarantineAtScore, debounceMs } = DEFAULT_DETECT_SETTINGS
+  const { halfLifeMs, quarantineAtScore, drainAdvisedAtScore, debounceMs } = DEFAULT_DETECT_SETTINGS
   const isMeasured =
     settings.halfLifeMs === halfLifeMs &&
     settings.quarantineAtScore === quarantineAtScore &&
+    settings.drainAdvisedAtScore === drainAdvisedAtScore &&
     settings.debounceMs === debounceMs
-  return kind === 'fan' && level === 'quarantine' && isMeasured ? MEASURED_FALSE_ALARMS : 'unknown'
+  return kind === 'fan' && isMeasured ? (MEASURED_FALSE_ALARMS[level] ?? 'unknown') : 'unknown'
 }
 
 const DAY_MS = 86_400_000
+const DAYS_A_YEAR = 365
 const HEALTHY_PER_DAY = 1 / 60
-const FAULTY_PER_DAY = 2
-const PRIOR_ODDS = 1 / 1000
+const FAULTS_PER_PART_YEAR = 0.02
 
 /**
- * Posterior that the part is faulty: one part in a thousand beforehand, 2 dropouts a day when faulty, 1 in 60 days when healthy,
- * on the episodes after the first. The constants are assumptions; the figure ranks findings, it is not a measurement.
+ * How likely such evidence comes from a fault: faults begin 0.02 times in a part-year, and a healthy part drops out once in 60 days,
+ * so `episodes` fall into `windowMs` by chance that often. The constants are assumptions; the figure ranks findings.
  */
 export function confidenceOf(episodes: number, windowMs: number): number {
-  const days = windowMs / DAY_MS
-  const ratio = (FAULTY_PER_DAY / HEALTHY_PER_DAY) ** Math.max(0, episodes - 1)
-  const odds = PRIOR_ODDS * ratio * Math.exp(-(FAULTY_PER_DAY - HEALTHY_PER_DAY) * days)
-  return Math.min(0.99, Math.round((odds / (1 + odds)) * 100) / 100)
+  const expected = HEALTHY_PER_DAY * (windowMs / DAY_MS)
+  let byChancePerYear = HEALTHY_PER_DAY * DAYS_A_YEAR
+  for (let more = 1; more < episodes; more++) byChancePerYear *= expected / more
+  return Math.min(0.99, Math.round((FAULTS_PER_PART_YEAR / (FAULTS_PER_PART_YEAR + byChancePerYear)) * 100) / 100)
 }
 
 const RANK: Record<FindingLevel, number> = { watch: 1, quarantine: 2, 'drain-advised': 3, 'drain-now': 4 }

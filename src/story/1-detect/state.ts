@@ -93,6 +93,8 @@ export type SharedEvent = {
   parts: string[]
   /** 'yes': all readings above zero, so the fans turn and a threshold may be wrong. */
   spinning: 'yes' | 'no' | 'unknown'
+  /** The BMC could not read them: that speaks of the BMC, not of the parts. */
+  onlyUnreadable: boolean
   /** Share of the node's parts of that kind. */
   fraction: number
   is: 'waiting' | 'counted' | 'dismissed'

@@ -15,8 +15,8 @@ export function customerMail(story: CustomerStory, options: TellOptions): { subj
   const paragraphs = [
     ...(options.simulated ? [label.simulatedLong] : []),
     ...summaryOf(story),
-    `${label.stake}: ${stakeOf(story)}`,
-    `${label.evidence}: ${label.evidenceText({ entries: formats.number(entryCount), maintenance: story.maintenance })} ${lastHash}`,
+    `${label.stake}${label.colon}${stakeOf(story)}`,
+    `${label.evidence}${label.colon}${label.evidenceText({ entries: formats.number(entryCount), maintenance: story.maintenance })} ${lastHash}`,
     label.utc,
     options.hoster,
   ]

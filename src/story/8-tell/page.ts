@@ -35,7 +35,7 @@ export function customerPage(story: CustomerStory, options: TellOptions): string
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${options.simulated ? `${label.simulated}: ` : ''}${title}</title>
+<title>${options.simulated ? `${label.simulated}${label.colon}` : ''}${title}</title>
 <style>${trusted(PAGE_STYLE)}</style>
 </head>
 <body>
@@ -159,14 +159,14 @@ function repairText(page: Page, repair: RepairStory): Html {
   const { label } = page
   const done =
     repair.did.length > 0
-      ? html`<p>${label.did}:</p><ul>${repair.did.map((item) => html`<li>${item}</li>`)}</ul>`
+      ? html`<p>${`${label.did}${label.colon}`.trim()}</p><ul>${repair.did.map((item) => html`<li>${item}</li>`)}</ul>`
       : NOTHING
-  return html`<p>${repair.by}, ${clockOf(page, repair.answeredAtMs)}. ${label.found}: ${repair.found}</p>${done}`
+  return html`<p>${repair.by}, ${clockOf(page, repair.answeredAtMs)}. ${label.found}${label.colon}${repair.found}</p>${done}`
 }
 
 function evidence({ story, label, formats }: Page): Html {
   const { entryCount, lastHash } = story.evidence
   return html`<h3>${label.evidence}</h3>
 <p>${label.evidenceText({ entries: formats.number(entryCount), maintenance: story.maintenance })}</p>
-<p>${label.lastHash}: <code>${lastHash}</code></p>`
+<p>${label.lastHash}${label.colon}<code>${lastHash}</code></p>`
 }

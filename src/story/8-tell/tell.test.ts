@@ -48,7 +48,7 @@ describe('a night that goes well', () => {
     expect(shortText(storyOf(GOOD_NIGHT, 'acorn'))).toBe(
       [
         'The fan FAN3 of node pve3 stopped working 4 times in 31 h and started again each time.',
-        'We moved 2 of your guests while they ran and restarted 1 guest to move it. The node was off from 09:22 to 10:06 UTC. All 3 guests are where they were before.',
+        'We moved 2 of your guests while they ran and restarted 1 guest to move it. The node was off from 09:22 to 10:06 UTC. Your 3 guests are where they were before.',
         'The longest pause that the hypervisor measured was 62 ms. For 1 of 4 moves it gave no figure. How long a restart took was not measured. Our outside probe, asking every 100 ms, saw a longest gap of 4.8 s, on acorn-cron.',
         'Ana Ruiz repaired the node, 39 min after the order. Storage ran with reduced redundancy from 09:20 to 10:25 UTC.',
         'Nothing is left to do for you.',

@@ -50,7 +50,7 @@ export const ENGLISH: Words = {
   off: (span) => `The node was off ${spanText(span)}.`,
   home: ({ home, all }) =>
     home === all
-      ? count(all, { one: 'Your guest is where it was before.', other: 'All # guests are where they were before.' })
+      ? count(all, { one: 'Your guest is where it was before.', other: 'Your # guests are where they were before.' })
       : count(home, {
           one: `# of ${number(all)} guests is where it was before.`,
           other: `# of ${number(all)} guests are where they were before.`,
@@ -144,5 +144,6 @@ export const ENGLISH: Words = {
       `Everything above is taken from the journal of maintenance ${maintenance}, ${entries} entries. Each entry seals the one before; a change anywhere would change the last seal:`,
     lastHash: 'Last seal (SHA-256)',
     utc: 'All times are UTC.',
+    colon: ': ',
   },
 }

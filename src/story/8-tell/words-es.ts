@@ -169,5 +169,6 @@ export const SPANISH: Words = {
       `Todo lo anterior sale del diario del mantenimiento ${maintenance}, ${entries} entradas. Cada entrada sella la anterior; un cambio en cualquier parte cambiaría el último sello:`,
     lastHash: 'Último sello (SHA-256)',
     utc: 'Todas las horas son UTC.',
+    colon: ': ',
   },
 }

@@ -170,5 +170,6 @@ export const FRENCH: Words = {
       `Tout ce qui précède vient du journal de la maintenance ${maintenance}, ${entries} entrées. Chaque entrée scelle la précédente ; un changement où que ce soit changerait le dernier sceau :`,
     lastHash: 'Dernier sceau (SHA-256)',
     utc: 'Toutes les heures sont en UTC.',
+    colon: '\u00a0: ',
   },
 }

@@ -87,4 +87,6 @@ export type Labels = {
   readonly evidenceText: (facts: { readonly entries: string; readonly maintenance: string }) => string
   readonly lastHash: string
   readonly utc: string
+  /** What stands between a name and what it names. */
+  readonly colon: string
 }

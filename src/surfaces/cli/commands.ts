@@ -11,11 +11,14 @@ export type CommandModule = {
 export const COMMANDS: readonly CommandModule[] = [
   { names: ['plan', 'check-plan'], load: async () => (await import('./plan.ts')).addPlanCommands },
   { names: ['detect'], load: async () => (await import('./detect.ts')).addDetectCommand },
+  { names: ['demo'], load: async () => (await import('./demo.ts')).addDemoCommand },
+  { names: ['lab'], load: async () => (await import('./lab.ts')).addLabCommand },
+  { names: ['serve'], load: async () => (await import('./serve.ts')).addServeCommand },
   { names: ['test'], load: async () => (await import('./test-command.ts')).addTestCommand },
   { names: ['bench'], load: async () => (await import('./bench.ts')).addBenchCommand },
   { names: ['verify'], load: async () => (await import('./verify.ts')).addVerifyCommand },
   {
-    names: ['status', 'approve', 'reject', 'lift', 'pause', 'resume', 'abort', 'work-order', 'journal'],
+    names: ['status', 'start', 'approve', 'reject', 'lift', 'pause', 'resume', 'abort', 'work-order', 'journal'],
     load: async () => (await import('./client.ts')).addClientCommands,
   },
 ]

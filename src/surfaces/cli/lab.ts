@@ -17,11 +17,11 @@ export function addLabCommand(program: Command): void {
   lab
     .command('serve')
     .description('a simulated cluster behind the real protocols, until a signal')
-    .requiredOption('--snapshot FILE', 'the cluster to simulate (coulisse/snapshot@1)')
-    .option('--listen HOST:PORT', 'where the control URL listens', '127.0.0.1:0')
-    .option('--speed X', 'world seconds a real second, at most 20 while something moves; or max', '1')
-    .option('--seed N', 'chance', '1')
-    .option('--state DIR', 'keep the world there, and take it up again')
+    .requiredOption('--snapshot <FILE>', 'the cluster to simulate (coulisse/snapshot@1)')
+    .option('--listen <HOST:PORT>', 'where the control URL listens', '127.0.0.1:0')
+    .option('--speed <X>', 'world seconds a real second, at most 20 while something moves; or max', '1')
+    .option('--seed <N>', 'chance', '1')
+    .option('--state <DIR>', 'keep the world there, and take it up again')
     .option('--follow', 'time passes only while a control plane waits for it')
     .action(async (options: Options) => {
       const speed = options.speed === 'max' ? 'max' : Number(options.speed)

@@ -7,7 +7,7 @@ export function addServeCommand(program: Command): void {
   program
     .command('serve')
     .description('run the control plane for one cluster, until a signal')
-    .requiredOption('--config FILE', 'the configuration (YAML)')
+    .requiredOption('--config <FILE>', 'the configuration (YAML)')
     .action(async (options: { config: string }) => {
       await serveControlPlane(options.config, (controlPlane, publicHosts) =>
         buildServer(controlPlane, { publicHosts, freshKey: () => crypto.randomUUID() }),

@@ -1,0 +1,96 @@
+/** `coulisse demo`: the whole story on the embedded default, live in the terminal; `--headless --json` for programs. */
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { cleanDemo, type Demo, defaultStateDir, launchDemo } from '#app/demo/launch'
+import { type PlayedDemo, playDemo } from '#app/demo/play'
+import { BadInput } from './bad-input.ts'
+import { DemoScreen, summaryText } from './demo-screen.ts'
+
+type Options = {
+  readonly seed: string
+  readonly speed?: string
+  readonly state?: string
+  readonly headless?: boolean
+  readonly json?: boolean
+  readonly clean?: boolean
+  readonly real?: boolean
+}
+
+/** World seconds a real second for people who watch: hours of waiting in seconds, and moves slow enough to be seen. */
+const SPEED_TO_WATCH = 1200
+
+export function addDemoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description('the whole story on a simulated cluster: found, drained, repaired, proven, home, told')
+    .option('--seed <N>', 'chance', '1')
+    .option('--speed <X>', 'a ceiling on world seconds a real second, or max')
+    .option('--state <DIR>', 'where the story lives; the next start goes on there')
+    .option('--headless', 'no live view; ends with the story')
+    .option('--json', 'print the summary as JSON on stdout')
+    .option('--clean', 'end what runs on the state folder and forget its story')
+    .option('--real', 'on a real Ceph cluster and real IPMI BMCs (Debian, root)')
+    .action(runDemo)
+}
+
+async function runDemo(options: Options): Promise<void> {
+  const stateDir = resolve(options.state ?? defaultStateDir(options.real ?? false))
+  const { seed, speed } = numbers(options)
+  if (options.clean) {
+    await cleanDemo(stateDir)
+    process.stderr.write(`${stateDir} is clean\n`)
+    return
+  }
+  const say = (text: string) => {
+    if (!options.headless) process.stderr.write(`${text}\n`)
+  }
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))
+  const demo = await launchDemo({ stateDir, seed, speed, real: options.real ?? false, log: say })
+  const { control, pids, url } = demo
+  process.stderr.write(`${JSON.stringify({ state: stateDir, control, url, pids })}\n`)
+  const screen = options.headless ? undefined : new DemoScreen({ url, stateDir, pids })
+  try {
+    const played = await playDemo(demo, {
+      signal: stop.signal,
+      onTold: (told, nowMs) => screen?.show(told.view, nowMs),
+    })
+    screen?.end()
+    await finish(demo, played, options, stop.signal)
+  } finally {
+    screen?.end()
+    await demo.stop()
+  }
+}
+
+async function finish(demo: Demo, played: PlayedDemo, options: Options, signal: AbortSignal): Promise<void> {
+  if (played.is === 'stopped') {
+    process.stderr.write(`stopped; all is kept in ${demo.stateDir}, and the same command goes on from here\n`)
+    process.exitCode = 130
+    return
+  }
+  if (played.is === 'broken') {
+    process.stderr.write(`${played.text}; all is kept in ${demo.stateDir}, and the same command goes on from here\n`)
+    process.exitCode = 1
+    return
+  }
+  const { summary } = played
+  process.exitCode = summary.ending === 'done' && summary.brokenPromises.length === 0 ? 0 : 1
+  process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, played.told))
+  if (options.headless) return
+  process.stderr.write(`\nLook around: ${demo.url}   (Ctrl-C ends everything)\n`)
+  while (!signal.aborted) await sleep(1_000, undefined, { signal }).catch(() => {})
+}
+
+function numbers(options: Options): { readonly seed: number; readonly speed: number | 'max' } {
+  const seed = Number(options.seed)
+  const wanted = options.speed ?? (options.headless ? 'max' : String(SPEED_TO_WATCH))
+  const speed = wanted === 'max' ? 'max' : Number(wanted)
+  const faults = [
+    ...(Number.isSafeInteger(seed) ? [] : [`--seed: a whole number, not ${options.seed}`]),
+    ...(speed === 'max' || speed > 0 ? [] : [`--speed: a number above 0, or max, not ${wanted}`]),
+  ]
+  if (faults.length > 0) throw new BadInput(faults)
+  return { seed, speed }
+}
