@@ -3,10 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 
 /** Longer bodies are refused: nobody sends a lab more than a page. */
-export const BODY_LIMIT_BYTES = 4 * 2 ** 20
+const BODY_LIMIT_BYTES = 4 * 2 ** 20
 
 /** Waiting is not asking. */
-export const WAIT_PATH = '/time/wait'
+const WAIT_PATH = '/time/wait'
 
 export type Reply = { readonly status: number; readonly body: unknown }
 /** `body` is parsed JSON, undefined where there was none. */

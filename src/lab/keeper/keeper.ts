@@ -5,17 +5,17 @@
 import type { LabWorld } from '#lab/world/lab-world'
 
 /** The contract's ceiling while a migration, a shutdown or a recovery runs. */
-export const IN_MOTION_CEILING = 20
+const IN_MOTION_CEILING = 20
 /** How often world time is brought up to real time. */
-export const TICK_REAL_MS = 10
+const TICK_REAL_MS = 10
 /** A waiter that asks for longer is answered by then, and asks again. */
-export const WAIT_LIMIT_REAL_MS = 1_000
+const WAIT_LIMIT_REAL_MS = 1_000
 /** While something is in motion, time flows on between two waits of a control plane that was heard of so lately. */
 const PRESENT_FOR_REAL_MS = 250
 /** A jump waits until nobody has asked anything for so long: the asker's next wait may be an earlier one. */
 export const QUIET_BEFORE_JUMP_REAL_MS = 15
 /** However long the wait: a jump is no longer, so that a poll which was just being answered comes back in time. */
-export const JUMP_LIMIT_MS = 300_000
+const JUMP_LIMIT_MS = 300_000
 
 export type Pace = {
   /** World seconds a real second; 'max': at once while nothing is in motion. */

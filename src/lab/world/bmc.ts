@@ -11,7 +11,7 @@ export const FAN_THRESHOLDS = [
   { name: 'Lower Non-recoverable', rpm: 300, severity: 'non-recoverable' },
 ] as const
 
-export const BMC_BOOT_MS = 90_000
+const BMC_BOOT_MS = 90_000
 const DAY_MS = 86_400_000
 
 export const powerIsOn = (node: WorldNode) => node.state !== 'off' && node.state !== 'dead'
