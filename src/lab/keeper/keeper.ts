@@ -28,6 +28,8 @@ type Waiter = {
   readonly untilMs: number
   /** Answered when its time comes, and never the reason that time passes: who acts meanwhile is not to be overtaken. */
   readonly isPatient: boolean
+  /** Under which he may quit. */
+  readonly id: string
   readonly answer: (nowMs: number) => void
   readonly giveUpAtRealMs: number
 }
@@ -81,13 +83,18 @@ export class Keeper {
   }
 
   /** Resolves when the world has reached `untilMs`, or after a second of real time, with the world's time then. */
-  waitUntil(untilMs: number, isPatient = false): Promise<number> {
+  waitUntil(untilMs: number, { isPatient = false, id = '' } = {}): Promise<number> {
     const { realNowMs } = this.#parts
     if (untilMs <= this.nowMs) return Promise.resolve(this.nowMs)
     return new Promise((resolve) => {
       this.heard()
-      this.#waiters.add({ untilMs, isPatient, answer: resolve, giveUpAtRealMs: realNowMs() + WAIT_LIMIT_REAL_MS })
+      this.#waiters.add({ untilMs, isPatient, id, answer: resolve, giveUpAtRealMs: realNowMs() + WAIT_LIMIT_REAL_MS })
     })
+  }
+
+  /** He waits no more: answered at once, and no time passes for his sake. */
+  quit(id: string): void {
+    for (const waiter of this.#waiters) if (waiter.id === id) this.#answer(waiter)
   }
 
   /** One step: as much world time as real time has gone by since the last allows. */
@@ -119,7 +126,7 @@ export class Keeper {
     if (lab.inMotion) {
       const speed = pace.speed === 'max' ? IN_MOTION_CEILING : Math.min(pace.speed, IN_MOTION_CEILING)
       if (present) this.#advanceBy(passedMs * speed, goalMs)
-    } else if (this.#waiters.size === 0) return
+    } else if (![...this.#waiters].some(({ isPatient }) => !isPatient)) return
     else if (pace.speed !== 'max') this.#advanceBy(passedMs * pace.speed, goalMs)
     else if (real - this.#lastHeardRealMs >= QUIET_BEFORE_JUMP_REAL_MS) {
       this.#owedMs = 0
