@@ -34,6 +34,8 @@ type Waiter = {
   readonly giveUpAtRealMs: number
 }
 
+export type WaitOptions = { readonly isPatient?: boolean; readonly id?: string; readonly gone?: AbortSignal }
+
 export type KeeperParts = {
   readonly lab: LabWorld
   readonly pace: Pace
@@ -83,13 +85,23 @@ export class Keeper {
   }
 
   /** Resolves when the world has reached `untilMs`, or after a second of real time, with the world's time then. */
-  waitUntil(untilMs: number, { isPatient = false, id = '' } = {}): Promise<number> {
+  waitUntil(untilMs: number, { isPatient = false, id = '', gone }: WaitOptions = {}): Promise<number> {
     const { realNowMs } = this.#parts
     if (untilMs <= this.nowMs) return Promise.resolve(this.nowMs)
     return new Promise((resolve) => {
       this.heard()
-      this.#waiters.add({ untilMs, isPatient, id, answer: resolve, giveUpAtRealMs: realNowMs() + WAIT_LIMIT_REAL_MS })
+      const giveUpAtRealMs = realNowMs() + WAIT_LIMIT_REAL_MS
+      const waiter = { untilMs, isPatient, id, answer: resolve, giveUpAtRealMs }
+      this.#waiters.add(waiter)
+      gone?.addEventListener('abort', () => this.#forget(waiter), { once: true })
     })
+  }
+
+  /** Killed while he waited: no time passes for the dead, not even until his wait would have ended. */
+  #forget(waiter: Waiter): void {
+    if (!this.#waiters.delete(waiter)) return
+    if (this.#waiters.size === 0) this.#lastHeardRealMs = Number.NEGATIVE_INFINITY
+    waiter.answer(this.nowMs)
   }
 
   /** He waits no more: answered at once, and no time passes for his sake. */
