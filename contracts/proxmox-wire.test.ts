@@ -271,6 +271,29 @@ test('a guest under HA: queued, then moved by root@pam, followed to its real end
   expect(await hypervisor.locate(vmid(102))).toMatchObject({ is: 'at', node: 'pve1' })
 })
 
+test('a container moves by restart: its log names no pause, so there is none measured', async () => {
+  const { driver, lab } = await serve(
+    smallLab({ snapshot: smallSnapshot({ guests: [guest(104, 'pve3', { kind: 'ct' })] }) }),
+  )
+  const hypervisor = driver()
+  const restart = { ...move, guest: vmid(104), mode: 'restart' } as const
+  await expect(hypervisor.migrate({ ...restart, mode: 'live' })).rejects.toBeInstanceOf(DriverError)
+  const handle = await hypervisor.migrate(restart)
+  expect(handle).toContain(':vzmigrate:104:')
+  lab.advanceTo(lab.state.nowMs + 120_000)
+  expect(await hypervisor.follow(handle)).toMatchObject({ outcome: 'ok', blackout: 'unmeasured' })
+  expect(await hypervisor.locate(vmid(104))).toMatchObject({ is: 'at', node: 'pve1', status: 'running' })
+})
+
+test('8.4: groups instead of rules, and no session state', async () => {
+  const snapshot = smallSnapshot()
+  const cluster = { ...snapshot.cluster, pveVersion: '8.4.14', conntrackStateOffered: false }
+  const { driver } = await serve(smallLab({ snapshot: { ...snapshot, cluster } }))
+  const seen = await driver().observe()
+  expect(seen).toMatchObject({ pveVersion: '8.4.14', conntrackStateOffered: false, blind: [] })
+  expect(await driver().migrate(move)).toContain(':qmigrate:')
+})
+
 test('progress is told while it copies, and the danger sign when Proxmox raises the pause', async () => {
   const { lab, driver } = await serve()
   const hypervisor = driver()
