@@ -104,6 +104,11 @@ test('refusals are the recorded ones: status, reason phrase, body', async () => 
   asRecorded(await post({ target: 'pve2' }), 'err-migrate-running-no-online')
   expect(await post({ target: 'pve2', online: '1' })).toMatchObject({ status: 200 })
   asRecorded(await post({ target: 'pve2', online: '1' }), 'err-migrate-while-locked')
+  const nobody = { method: 'POST', path: '/nodes/pve1/qemu/999/migrate', params: { target: 'pve2' } } as const
+  asRecorded(await raw(nobody), 'err-migrate-nonexistent')
+  const noout = '/cluster/ceph/flags/noout'
+  asRecorded(await raw({ method: 'PUT', path: noout, params: { value: '1' } }), 'ceph-flag-noout-put')
+  asRecorded(await at(noout), 'ceph-flag-noout-get1')
   fault(lab, { kind: 'node-dead', node: 'pve2' })
   const dead = await at('/nodes/pve2/status')
   expect(dead).toMatchObject({ status: 595, reason: 'Connection timed out', body: '' })
@@ -199,6 +204,30 @@ test('what the lab tells has the types of what was recorded', async () => {
     }
   }
   expect(differences).toEqual([])
+})
+
+test('migrate preconditions have the recorded traps: the allowed stand among the not allowed, local disks forbid nothing', async () => {
+  const local = { disks: [{ storage: 'local-zfs', bytes: 2 ** 30 }] }
+  const managed = { ha: { managed: true, state: 'started' } }
+  const snapshot = smallSnapshot({
+    guests: [guest(101, 'pve1', local), guest(102, 'pve1', managed), guest(103, 'pve2', managed)],
+  })
+  const rules = [{ kind: 'keep-apart', guests: [vmid(102), vmid(103)], strict: true }] as const
+  const { raw } = await serve(smallLab({ snapshot: { ...snapshot, cluster: { ...snapshot.cluster, rules } } }))
+  const ask = async (id: number) => {
+    const answer = await raw({ path: `/nodes/pve1/qemu/${id}/migrate`, params: { target: 'pve2' } })
+    return answer.is === 'answer' ? JSON.parse(answer.body).data : {}
+  }
+  type Told = { allowed_nodes: string[]; not_allowed_nodes: Record<string, unknown>; local_disks: unknown }
+  const recorded = dataOf<Told>('migrate-precond-local-running')
+  expect(Object.keys(recorded.not_allowed_nodes).sort()).toEqual(recorded.allowed_nodes.toSorted())
+  const told = (await ask(101)) as Told
+  expect(told.allowed_nodes.toSorted()).toEqual(['pve2', 'pve3', 'pve4'])
+  expect(told.not_allowed_nodes).toEqual({ pve2: {}, pve3: {}, pve4: {} })
+  expect(typesOf(told.local_disks)).toEqual({ ...typesOf(told.local_disks), size: 'number', shared: 'number' })
+  const blocked = (await ask(102)) as Told
+  const example = dataOf<Told>('migrate-precond-ha-negative').not_allowed_nodes.pve2
+  expect(JSON.stringify(blocked.not_allowed_nodes.pve2)).toBe(JSON.stringify(example).replace('vm:102', 'vm:103'))
 })
 
 test('an entry point dies with its node, and the driver goes on at another', async () => {
