@@ -4,7 +4,7 @@ import { DBOS, DBOSStepNondeterminismError, DBOSWorkflowConflictError, Error as 
 import { currentOwnerXid } from '@dbos-inc/dbos-sdk/internal/context'
 import { INTERNAL_QUEUE_NAME } from '@dbos-inc/dbos-sdk/internal/utils'
 import { canonicalJson, type Json } from '#domain/json'
-import type { Clock } from '#ports/clock'
+import type { Clock, Quit } from '#ports/clock'
 import type { FanOutResult, SagaFunction, SagaStatus } from '#ports/saga'
 import {
   type Child,
@@ -185,10 +185,11 @@ export class SagaRunner {
     const { store, clock } = this.#parts
     const { id, rootId } = run.row
     const bell = this.#wakeUps.listen(rootId)
+    const quit = new AbortController()
     try {
       // The clock is read before the look, so that a message sent before the deadline is never missed.
       let isOver = (await this.#patiently(id, () => clock.nowMs())) >= deadlineAtMs
-      if (!isOver) ringAt(clock, deadlineAtMs, bell)
+      if (!isOver) ringAt({ clock, atMs: deadlineAtMs, bell, quit: quit.signal })
       for (;;) {
         const found = await this.#patiently(id, () => store.nextMessage(rootId, topic, afterSeq))
         if (found) return found
@@ -197,6 +198,7 @@ export class SagaRunner {
         isOver = (await this.#patiently(id, () => clock.nowMs())) >= deadlineAtMs
       }
     } finally {
+      quit.abort()
       bell.close()
     }
   }
@@ -295,9 +297,15 @@ function isNonDeterminism(error: unknown): boolean {
   return error instanceof DbosErrors.DBOSUnexpectedStepError || error instanceof DBOSStepNondeterminismError
 }
 
-function ringAt(clock: Clock, atMs: number, bell: Bell): void {
+function ringAt(wait: {
+  readonly clock: Clock
+  readonly atMs: number
+  readonly bell: Bell
+  readonly quit: Quit
+}): void {
+  const { clock, atMs, bell, quit } = wait
   // A clock that fails is asked again by the poll.
-  clock.sleepUntil(atMs).then(
+  clock.sleepUntil(atMs, quit).then(
     () => bell.ring(),
     () => {},
   )

@@ -8,9 +8,9 @@ type Time = { readonly nowMs: number }
 export function labClock(link: LabLink, isPatient: () => boolean = () => false): Clock {
   return {
     nowMs: async () => (await untilItAnswers(() => link.get<Time>('/time'))).nowMs,
-    async sleepUntil(atMs) {
+    async sleepUntil(atMs, signal) {
       // The lab answers after at most a second of real time, reached or not.
-      for (let nowMs = Number.NEGATIVE_INFINITY; nowMs < atMs; ) {
+      for (let nowMs = Number.NEGATIVE_INFINITY; nowMs < atMs && signal?.aborted !== true; ) {
         nowMs = (await untilItAnswers(() => link.post<Time>('/time/wait', { untilMs: atMs, patient: isPatient() })))
           .nowMs
       }

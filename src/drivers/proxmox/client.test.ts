@@ -2,11 +2,11 @@ import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { z } from 'zod'
+import { type Bench, bench, TOKEN } from '#contracts/proxmox-bench'
 import { composed, recording, type Tape } from '#contracts/replay-proxmox'
 import { DriverError } from '#domain/driver-error'
 import { type ProxmoxClient, proxmoxClient } from './client.ts'
 import { nothing } from './schema.ts'
-import { type Bench, bench, TOKEN } from './testing.ts'
 import type { EntryPoint, WireAnswer } from './transport.ts'
 
 let open: { close(): Promise<void> }[] = []

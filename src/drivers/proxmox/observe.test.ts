@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
+import { type Bench, bench } from '#contracts/proxmox-bench'
 import { cluster } from '#contracts/proxmox-tape'
 import { composed, dataOf, recording, type Tape } from '#contracts/replay-proxmox'
 import { nodeName, vmid } from '#domain/ids'
 import { readGuestConfig } from './guest-config.ts'
 import { rulesOfGroups, rulesOfHa } from './ha.ts'
-import { type Bench, bench } from './testing.ts'
 import * as wire from './wire.ts'
 
 let made: Bench | undefined
@@ -236,4 +236,15 @@ test('a migration network of its own is told from corosync’s', async () => {
   expect(await hypervisor.observe()).toMatchObject({ migrationNetworkIsCorosyncLink: false, shutdownPolicy: 'migrate' })
   replay.play({ 'GET /cluster/options': composed({ migration: 'secure,network=10.77.0.0/24' }) })
   expect((await hypervisor.observe()).migrationNetworkIsCorosyncLink).toBe(true)
+})
+
+test('a guest that moves during the look is read where it is now', async () => {
+  const { hypervisor } = await at({
+    'GET /nodes/pve1/qemu/101/config': recording('err-get-missing-vm'),
+    'GET /nodes/pve2/qemu/101/config': composed({ name: 'vm-local', onboot: 1 }),
+    'GET /cluster/resources?type=vm': composed([{ type: 'qemu', id: 'qemu/101', vmid: 101, node: 'pve2' }]),
+  })
+  const seen = await hypervisor.observe()
+  expect(seen.blind).toEqual([])
+  expect(seen.guests.find((guest) => guest.vmid === 101)?.onboot).toBe(true)
 })

@@ -8,7 +8,8 @@ export const BODY_LIMIT_BYTES = 4 * 2 ** 20
 /** Waiting is not asking. */
 export const WAIT_PATH = '/time/wait'
 
-export type Reply = { readonly status: number; readonly body: unknown }
+/** `text` is sent as it stands; `body` as JSON. */
+export type Reply = { readonly status: number; readonly body: unknown; readonly text?: string }
 /** `body` is parsed JSON, undefined where there was none. */
 export type Handler = (body: unknown, url: URL) => Reply | Promise<Reply>
 
@@ -57,8 +58,9 @@ export class ControlServer {
     if (request.url !== WAIT_PATH) this.#hooks.heard()
     const reply = await this.#replyTo(request)
     this.#hooks.beforeAnswer()
-    const text = JSON.stringify(reply.body)
-    response.writeHead(reply.status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+    const text = reply.text ?? JSON.stringify(reply.body)
+    const type = reply.text === undefined ? 'application/json' : 'text/plain; charset=utf-8'
+    response.writeHead(reply.status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
     response.end(text)
   }
 

@@ -119,7 +119,7 @@ export class Keeper {
     if (lab.inMotion) {
       const speed = pace.speed === 'max' ? IN_MOTION_CEILING : Math.min(pace.speed, IN_MOTION_CEILING)
       if (present) this.#advanceBy(passedMs * speed, goalMs)
-    } else if (this.#waiters.size === 0) return
+    } else if (![...this.#waiters].some(({ isPatient }) => !isPatient)) return
     else if (pace.speed !== 'max') this.#advanceBy(passedMs * pace.speed, goalMs)
     else if (real - this.#lastHeardRealMs >= QUIET_BEFORE_JUMP_REAL_MS) {
       this.#owedMs = 0

@@ -1,7 +1,7 @@
 /** Proxmox's HA: the queue behind `hamigrate`, maintenance mode with its silent gaps, recovery from a dead node. */
 import type { NodeName, Vmid } from '#domain/ids'
 import { drawBetween } from './draw.ts'
-import { hasEvent, schedule } from './events.ts'
+import { cancelEvents, hasEvent, schedule } from './events.ts'
 import { allGuests, guestOf, isManaged, isRunning, runGuest, runningAt } from './guests.ts'
 import { beginMigration } from './migration.ts'
 import type { By, World, WorldGuest, WorldMigration, WorldNode } from './state.ts'
@@ -161,6 +161,7 @@ function loadOf(world: World, node: WorldNode): number {
 
 export function switchMaintenance(world: World, node: WorldNode, on: boolean): void {
   if (on === (node.haMaintenance !== 'off')) return
+  cancelEvents(world, (event) => event.kind === 'ha-maintenance' && event.node === node.name)
   node.haMaintenance = on ? 'requested' : 'off'
   if (on) {
     schedule(world, world.nowMs + HA_ROUND_MS, { kind: 'ha-maintenance', node: node.name })

@@ -42,7 +42,7 @@ export function beginShutdown(world: World, node: WorldNode, by: By): void {
 export function seenOffline(world: World, name: NodeName): void {
   const node = world.nodes[name]
   if (!node?.online || node.state === 'running') return
-  if (node.state === 'hung' && node.lrm.watchdog === 'active') resetByWatchdog(world, node)
+  if (node.state === 'hung' && runningAt(world, name).some(isManaged)) resetByWatchdog(world, node)
   node.online = false
   node.offlineSinceMs = world.nowMs
   if (!node.lrmPinned) node.lrm = { ...node.lrm, state: node.haMaintenance === 'off' ? 'lost' : 'maintenance' }
@@ -53,7 +53,7 @@ export function seenOffline(world: World, name: NodeName): void {
   publishSoon(world)
 }
 
-/** The watchdog of an active LRM fires before quorum starts the guests elsewhere: nothing runs twice. */
+/** Where HA guests run the LRM's watchdog is armed: it fires before quorum starts them elsewhere, so nothing runs twice. */
 function resetByWatchdog(world: World, node: WorldNode): void {
   powerIsGone(world, node, 'ha')
   beginBoot(world, node)
@@ -132,6 +132,7 @@ export function beginBoot(world: World, node: WorldNode): void {
   if (node.state !== 'off' || node.cordsPulled) return
   enter(world, node, 'booting')
   spinFans(node, true)
+  if (node.repairEffects.includes('does-not-boot')) return
   const bootMs = drawBetween(world, `power/${node.name}`, BOOT_FROM_MS, BOOT_TO_MS)
   schedule(world, world.nowMs + bootMs, { kind: 'node-booted', node: node.name })
 }

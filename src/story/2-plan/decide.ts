@@ -39,6 +39,7 @@ export function proposePlan(request: PlanRequest): Plan {
   const drain = request.drain.filter((name) => cluster.nodes.some((node) => node.name === name))
   const reserveNodes = reserveWanted(cluster, drain, policy)
   const draft = bestDraft(cluster, drain, policy, reserveNodes)
+  const spare = spareOf(draft.board, reserveNodes, draft.reserve)
   const stopped = decideStopped(draft.board, draft.order.hops)
   const drafts = [...draft.order.hops.flatMap((hop) => draftHop(draft.board, hop)), ...stopped.moves]
   drafts.sort((a, b) => a.step - b.step || b.guest.residentBytes - a.guest.residentBytes || a.guest.vmid - b.guest.vmid)
@@ -48,7 +49,7 @@ export function proposePlan(request: PlanRequest): Plan {
     ...nodeBlockers(request, drain),
     ...left.blockers,
     ...stopped.blockers,
-    ...reserveBlockers(draft, reserveNodes),
+    ...reserveBlockers(draft, reserveNodes, spare),
     ...pauseBlockers(moves),
   ]
   return {
@@ -66,7 +67,7 @@ export function proposePlan(request: PlanRequest): Plan {
     parallelMigrations: parallel,
     model,
     after: afterOf(draft.board),
-    spare: { nodesThatMayFail: draft.spare },
+    spare: { nodesThatMayFail: spare },
     blockers: withoutLifted(blockers, policy.lifted),
     notes: notesOf(request, draft, reserveNodes),
     wayHome: policy.returnHome ? wayHomeOf(draft.board, moves, model) : [],
@@ -83,7 +84,6 @@ type Draft = {
   readonly placement: Placement
   readonly order: Order
   readonly reserve: Reserve
-  readonly spare: number
   readonly figures: readonly number[]
 }
 
@@ -131,14 +131,12 @@ function draftPlan(
     unplaced: [...unmovable, ...placed.unplaced].map(({ index }) => board.unit(index)),
   }
   const reserve = checkReserve(board, reserveNodes)
-  const spare = spareOf(board, reserveNodes, reserve)
   const left = [...placement.unplaced, ...order.stuck]
   return {
     board,
     placement,
     order,
     reserve,
-    spare,
     figures: [
       guestsIn(left),
       guestsIn(board.units.filter((unit) => !drained.has(unit.home) && board.placeOf(unit) !== unit.home)),
@@ -190,7 +188,7 @@ function nodeBlockers({ cluster, drain }: PlanRequest, known: readonly NodeName[
   return [...unknown, ...offline]
 }
 
-function reserveBlockers({ board, reserve, spare }: Draft, reserveNodes: number): readonly Blocker[] {
+function reserveBlockers({ board, reserve }: Draft, reserveNodes: number, spare: number): readonly Blocker[] {
   if (reserveNodes === 0 || reserve.holds) return []
   const names = reserve.nodes.map((index) => board.node(index).name).join(' and ')
   const short =
