@@ -1,5 +1,5 @@
 /** The noout lease on the node's host: taken, asserted, renewed, given back. Never cleared while the host's OSDs are down. */
-import { type NooutLease, osdsOf } from '#domain/ceph'
+import { type CephObservation, type NooutLease, osdsOf } from '#domain/ceph'
 import { backBlockers } from './conditions/storage.ts'
 import { passGate } from './gate.ts'
 import { insist } from './perform.ts'
@@ -64,16 +64,29 @@ export async function setNoout(story: Story): Promise<void> {
   })
 }
 
+/** Our lease as it stands in the cluster, or null; and whether the flag itself stands. */
+export type LeaseLook = { readonly lease: NooutLease | null; readonly stands: boolean; readonly nowMs: number }
+
+export function leaseLook(
+  story: Story,
+  lease: NooutLease | undefined,
+  ceph: CephObservation | 'none',
+  nowMs: number,
+): LeaseLook {
+  const { node } = story.input
+  const stands = ceph !== 'none' && ((ceph.hostFlags[node] ?? []).includes('noout') || ceph.flags.includes('noout'))
+  return { lease: lease?.owner === ownerOf(story) ? lease : null, stands, nowMs }
+}
+
 /** Keeps the lease from running out while people are slow; journals a flag that somebody cleared, and sets it again. */
-export async function keepLease(story: Story): Promise<void> {
+export async function keepLease(story: Story, known?: LeaseLook): Promise<void> {
   const { storage, clock } = story.ports
   const { node, policy } = story.input
-  const seen = await look(story, `the lease of ${node}`, async () => {
-    const lease = await storage.readLease(node)
-    const ceph = await storage.observe()
-    const stands = ceph !== 'none' && ((ceph.hostFlags[node] ?? []).includes('noout') || ceph.flags.includes('noout'))
-    return { lease: lease?.owner === ownerOf(story) ? lease : null, stands, nowMs: await clock.nowMs() }
-  })
+  const seen =
+    known ??
+    (await look(story, `the lease of ${node}`, async () =>
+      leaseLook(story, await storage.readLease(node), await storage.observe(), await clock.nowMs()),
+    ))
   if (seen.lease === null) return
   if (!seen.stands) {
     await note(story, { kind: 'noout-lost', node })

@@ -55,7 +55,7 @@ export function cephStorage(config: CephConfig): Storage {
   }
   return {
     nooutScope: 'host',
-    observe: () => observe(cli, config.clock),
+    observe: observer(cli, config.clock),
     okToStop: (osds) => okToStop(cli, osds),
     setNoout: (host) => setGroup('set-group', host),
     clearNoout: (host) => setGroup('unset-group', host),
@@ -67,19 +67,37 @@ export function cephStorage(config: CephConfig): Storage {
   }
 }
 
-async function observe(cli: CephCli, clock: Clock): Promise<CephObservation> {
-  // The time of the question: an observation is never younger than it says.
-  const observedAtMs = await clock.nowMs()
-  const [status, osdDump, osdTree, crushRules, quorum, mgrStat, nodeLs] = await Promise.all([
-    cli.json('read the status', ['status'], statusAnswer),
-    cli.json('read the OSD map', ['osd', 'dump'], osdDumpAnswer),
+/** Who stands where changes when people move hardware; a story asks every 30 s, and each call costs a process. */
+const LAYOUT_FRESH_REAL_MS = 60_000
+
+/** Everything that changes by itself is asked each time, all at once; the layout of hosts and rules once a minute. */
+function observer(cli: CephCli, clock: Clock): () => Promise<CephObservation> {
+  let layout: Awaited<ReturnType<typeof readLayout>> | undefined
+  let layoutReadAtMs = Number.NEGATIVE_INFINITY
+  return async () => {
+    // The time of the question: an observation is never younger than it says.
+    const observedAtMs = await clock.nowMs()
+    const isFresh = performance.now() - layoutReadAtMs < LAYOUT_FRESH_REAL_MS
+    const [status, osdDump, quorum, mgrStat, read] = await Promise.all([
+      cli.json('read the status', ['status'], statusAnswer),
+      cli.json('read the OSD map', ['osd', 'dump'], osdDumpAnswer),
+      cli.json('read the monitors’ quorum', ['quorum_status'], quorumAnswer),
+      cli.json('find the active mgr', ['mgr', 'stat'], mgrStatAnswer),
+      layout !== undefined && isFresh ? layout : readLayout(cli),
+    ])
+    if (read !== layout) layoutReadAtMs = performance.now()
+    layout = read
+    return toObservation({ status, osdDump, quorum, mgrStat, ...read }, observedAtMs)
+  }
+}
+
+async function readLayout(cli: CephCli) {
+  const [osdTree, crushRules, nodeLs] = await Promise.all([
     cli.json('read the CRUSH tree', ['osd', 'tree'], osdTreeAnswer),
     cli.json('read the CRUSH rules', ['osd', 'crush', 'rule', 'dump'], crushRulesAnswer),
-    cli.json('read the monitors’ quorum', ['quorum_status'], quorumAnswer),
-    cli.json('find the active mgr', ['mgr', 'stat'], mgrStatAnswer),
     cli.json('find the daemons’ hosts', ['node', 'ls'], nodeLsAnswer),
   ])
-  return toObservation({ status, osdDump, osdTree, crushRules, quorum, mgrStat, nodeLs }, observedAtMs)
+  return { osdTree, crushRules, nodeLs }
 }
 
 async function okToStop(cli: CephCli, osds: readonly number[]) {
@@ -141,7 +159,7 @@ async function deleteLease(cli: CephCli, host: NodeName): Promise<void> {
 /** Hands the mgr's work to a standby elsewhere. Nothing to do where the active mgr does not live on `host`. */
 async function failMgr(cli: CephCli, clock: Clock, host: NodeName): Promise<void> {
   const doing = `hand the active mgr over from ${host}`
-  if ((await observe(cli, clock)).activeMgrHost !== host) return
+  if ((await observer(cli, clock)()).activeMgrHost !== host) return
   const before = await cli.json(doing, ['mgr', 'stat'], mgrStatAnswer)
   if (before.num_standby === 0) throw new DriverError('ceph', doing, { retry: 'never', text: 'no mgr stands by' })
   const ran = await cli.ask(doing, ['mgr', 'fail', before.active_name])

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
+  decodeGuid,
   parseFruSerial,
   parseGuid,
   parsePower,
@@ -63,6 +64,14 @@ test('power, policy and identity are read, and what is missing stays unknown', (
   expect(parseFruSerial(recording('fru-print-none'))).toBeUndefined()
   expect(parseFruSerial(' Board Serial          : BRD-1\n Product Serial        : 7QX4J92\n')).toBe('7QX4J92')
   expect(parseFruSerial(' Product Serial        : 0000000\n')).toBeUndefined()
+})
+
+test('one GUID in three packings', () => {
+  const dump = 'System GUID   : 4C4C454400334A108051B2C04F4A3932\n'
+  expect(decodeGuid(dump, 'rfc4122')).toBe('4c4c4544-0033-4a10-8051-b2c04f4a3932')
+  expect(decodeGuid(dump, 'smbios')).toBe('44454c4c-3300-104a-8051-b2c04f4a3932')
+  expect(decodeGuid(dump, 'ipmi')).toBe('32394a4f-c0b2-5180-104a-330044454c4c')
+  expect(decodeGuid('System GUID   : FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF\n', 'ipmi')).toBeUndefined()
 })
 
 test('garbage is never a reading, and never a crash', () => {

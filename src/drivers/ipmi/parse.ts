@@ -184,7 +184,30 @@ export const parseRestorePolicy = (text: string) => POLICIES[field(text, 'Power 
 export function parseGuid(text: string): string | undefined {
   const guid = field(text, 'System GUID')?.toLowerCase()
   if (guid === undefined || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(guid)) return undefined
-  return /^[0f-]+$/.test(guid) ? undefined : guid
+  return isPlaceholder(guid) ? undefined : guid
+}
+
+const isPlaceholder = (guid: string) => /^[0-]+$/.test(guid) || /^[f-]+$/.test(guid)
+
+/** RFC 4122 sends the text's bytes in order; SMBIOS turns the first three fields around; IPMI 2.0 turns all sixteen bytes around. */
+export type GuidEncoding = 'rfc4122' | 'smbios' | 'ipmi'
+
+/** `mc guid dump`: "System GUID   : 4C4C454400334A108051B2C04F4A3932". */
+export function decodeGuid(text: string, encoding: GuidEncoding): string | undefined {
+  const bytes = field(text, 'System GUID')
+    ?.toLowerCase()
+    .match(/^[0-9a-f]{32}$/)?.[0]
+    .match(/../g)
+  if (!bytes || isPlaceholder(bytes.join(''))) return undefined
+  const turned = (from: number, to: number) => bytes.slice(from, to).toReversed()
+  const ordered = {
+    rfc4122: () => bytes,
+    smbios: () => [...turned(0, 4), ...turned(4, 6), ...turned(6, 8), ...bytes.slice(8)],
+    ipmi: () => turned(0, 16),
+  }
+    [encoding]()
+    .join('')
+  return ordered.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
 /** The system's serial: the product's, else the chassis', else the board's. Placeholders of the maker are none. */

@@ -1,12 +1,13 @@
 /** Stage 5: a work order for hands in the data centre, with an interlock that is looked after until they are out. */
+import type { NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import { workOrderId } from '#domain/ids'
 import type { Interlock, WorkOrder, WorkOrderAnswer } from '#domain/maintenance'
-import { keepLease } from '../lease.ts'
+import { keepLease, type LeaseLook, leaseLook } from '../lease.ts'
 import { setLocate } from '../locate.ts'
 import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
-import { attend, look, note, ownerOf, type Story, StoryStuck } from '../story.ts'
+import { attend, look, note, type Story, StoryStuck } from '../story.ts'
 import { answerBlockers, CHECKLIST, type InterlockFacts, interlockOf, isSameInterlock } from './decide.ts'
 
 const LOOK_EVERY_MS = 30_000
@@ -23,7 +24,7 @@ export async function repairNode(story: Story, round: number): Promise<WorkOrder
   let isLate = false
   for (;;) {
     shown = await tendInterlock(story, shown)
-    await keepLease(story)
+    if (shown.lease !== null) await keepLease(story, shown.lease)
     const nowMs = await story.saga.nowMs()
     // A BMC without its cords has no light to switch.
     if (nowMs - litMs > LOCATE_AGAIN_MS && shown.power !== 'dark') {
@@ -91,18 +92,37 @@ async function restorePolicy(story: Story) {
   }
 }
 
-type Tended = { readonly interlock: Interlock; readonly power: InterlockFacts['power'] }
+type Tended = {
+  readonly interlock: Interlock
+  readonly power: InterlockFacts['power']
+  /** null: Ceph did not answer, so nobody can say. */
+  readonly lease: LeaseLook | null
+  readonly leaseReadAtMs: number
+}
+
+/** The flag is looked at each time; the lease beside it, which only we write, every few minutes. */
+const LEASE_READ_EVERY_MS = 5 * 60_000
+
+type KnownLease = { readonly lease: NooutLease | null; readonly readAtMs: number } | undefined
+
+async function knownLease(story: Story, shown: Tended | undefined): Promise<KnownLease> {
+  if (shown === undefined || shown.lease === null || shown.lease.lease === null) return undefined
+  const isDue = (await story.saga.nowMs()) - shown.leaseReadAtMs >= LEASE_READ_EVERY_MS
+  return isDue ? undefined : { lease: shown.lease.lease, readAtMs: shown.leaseReadAtMs }
+}
 
 /** Looks, and says so when the answer changed. Withdrawn loudly: the technician is told, not only the page. */
 async function tendInterlock(story: Story, shown: Tended | undefined): Promise<Tended> {
   const { node } = story.input
-  const facts = await look(story, 'whether it is safe to touch', () => gather(story))
+  const known = await knownLease(story, shown)
+  const { facts, lease } = await look(story, 'whether it is safe to touch', () => gather(story, known))
   const { power } = facts
+  const leaseReadAtMs = known?.readAtMs ?? facts.nowMs
   const now = interlockOf(facts)
   if (power === 'dark' && shown?.power === 'off') await note(story, { kind: 'cords-pulled', node })
   if (power === 'on' && shown !== undefined && shown.power !== 'on')
     await note(story, { kind: 'node-on', node, by: 'itself' })
-  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power }
+  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power, lease, leaseReadAtMs }
   // From the first "safe" on, hands may be inside until somebody says that they are out.
   if (now.is === 'safe') story.heard.handsMayBeInside = true
   await note(story, { kind: 'interlock', interlock: now })
@@ -110,24 +130,27 @@ async function tendInterlock(story: Story, shown: Tended | undefined): Promise<T
     const subject = `NOT SAFE any more: ${node}`
     await notify(story, { audience: 'technician', subject, text: now.reasons.join('\n') })
   }
-  return { interlock: now, power }
+  return { interlock: now, power, lease, leaseReadAtMs }
 }
 
-async function gather(story: Story): Promise<InterlockFacts> {
+async function gather(story: Story, known: KnownLease): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
   const { hypervisor, storage, bmc, clock } = story.ports
   const { node } = story.input
   const power = await quietly(() => bmc.power(node))
   const ceph = await quietly(() => storage.observe())
-  const lease = await quietly(() => storage.readLease(node))
-  const flags = ceph === 'unseen' || ceph === 'none' ? [] : [...(ceph.hostFlags[node] ?? []), ...ceph.flags]
-  return {
+  const lease = known === undefined ? await quietly(() => storage.readLease(node)) : (known.lease ?? undefined)
+  const nowMs = await clock.nowMs()
+  const isSeen = ceph !== 'unseen' && lease !== 'unseen'
+  const leaseNow = isSeen ? leaseLook(story, lease, ceph, nowMs) : null
+  const facts: InterlockFacts = {
     node,
-    nowMs: await clock.nowMs(),
+    nowMs,
     power: power === 'unseen' || power.is === 'unknown' ? 'dark' : power.is,
     cluster: await quietly(() => hypervisor.observe({ avoid: node })),
     ceph,
-    leaseStands: lease !== 'unseen' && lease?.owner === ownerOf(story) && flags.includes('noout'),
+    leaseStands: leaseNow !== null && leaseNow.lease !== null && leaseNow.stands,
   }
+  return { facts, lease: leaseNow }
 }
 
 async function quietly<T>(ask: () => Promise<T>): Promise<T | 'unseen'> {

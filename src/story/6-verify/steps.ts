@@ -9,6 +9,7 @@ import { look, note, pass, type Story } from '../story.ts'
 import { evidenceOf, hardwareBlockers, mergeHardware, soakBlockers } from './decide.ts'
 
 const SOAK_LOOK_EVERY_MS = 60_000
+const LEASE_LOOK_EVERY_MS = 5 * 60_000
 const BMC_LOOK_EVERY_MS = 15_000
 /** Between power-on and the first comparison: NICs and bonds need a moment after the node is online. */
 const SETTLE_MS = 30_000
@@ -79,13 +80,17 @@ async function soak(story: Story, before: Hardware, after: Hardware, cursorAtPow
   await note(story, { kind: 'soak-began', node, untilMs })
   let cursor = cursorAtPowerOn
   let fanCount = 0
-  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+  let leaseDueMs = 0
+  for (let nowMs = await story.saga.nowMs(); nowMs < untilMs; nowMs = await story.saga.nowMs()) {
     const seen = await look(story, `${node} in its soak`, () => lookAtSoak(story, cursor))
     const standing = withoutLifted(seen.blockers, story.heard.lifted)
     if (standing.length > 0) return refuse(story, standing)
     cursor = seen.cursor
     fanCount = seen.fanCount
-    await keepLease(story)
+    if (nowMs >= leaseDueMs) {
+      await keepLease(story)
+      leaseDueMs = nowMs + LEASE_LOOK_EVERY_MS
+    }
     await pass(story, Math.min(SOAK_LOOK_EVERY_MS, policy.soakS * 1000))
   }
   await note(story, { kind: 'verified', node, evidence: evidenceOf(before, after, policy.soakS, fanCount) })
