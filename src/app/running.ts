@@ -111,9 +111,9 @@ function watchClock(drivers: Drivers, engine: SagaEngine): Clock {
   const clock = labClock(drivers.lab, () => isBusy)
   return {
     nowMs: () => clock.nowMs(),
-    async sleepUntil(atMs, signal) {
+    async sleepUntil(atMs, quit) {
       isBusy = (await engine.list()).some(({ status }) => status.is === 'running')
-      await clock.sleepUntil(atMs, signal)
+      await clock.sleepUntil(atMs, quit)
     },
   }
 }

@@ -192,7 +192,12 @@ async function tasksOfGuest(client: ProxmoxClient, { guest, from, sinceMs }: Que
     doing: `look for a migration of guest ${guest} on ${from}`,
     path: path`/nodes/${from}/tasks`,
     // Proxmox compares whole seconds with the task's start.
-    params: { source: 'all', vmid: guest, since: inSeconds(sinceMs) - LONGEST_MIGRATION_S, limit: TASK_LIST_LIMIT },
+    params: {
+      source: 'all',
+      vmid: guest,
+      since: Math.max(0, inSeconds(sinceMs) - LONGEST_MIGRATION_S),
+      limit: TASK_LIST_LIMIT,
+    },
     avoid: from,
   })
   return [...tasks].sort((left, right) => right.starttime - left.starttime)
