@@ -98,7 +98,8 @@ export class SagaRunner {
           reject(reason)
         })
       const end = () => {
-        done()
+        // DBOS records the end after us; until then the saga is not an idle claim.
+        setTimeout(done, CROSSING_LIMIT_MS).unref()
         resolve()
       }
       this.#runToEnd({ id, ownerToken }, drop).then(end, drop)
