@@ -1,6 +1,6 @@
 /** Ceph by its own command line: whole-host questions, noout on one host, and every change read back. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
+import { type ZodType, z } from 'zod'
 import type { CephObservation, NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import { type NodeName, nodeName } from '#domain/ids'
@@ -67,19 +67,34 @@ export function cephStorage(config: CephConfig): Storage {
   }
 }
 
+const QUESTIONS = {
+  status: 'status',
+  osdDump: 'osd dump',
+  osdTree: 'osd tree',
+  crushRules: 'osd crush rule dump',
+  quorum: 'quorum_status',
+  mgrStat: 'mgr stat',
+  nodeLs: 'node ls',
+} as const
+
 async function observe(cli: CephCli, clock: Clock): Promise<CephObservation> {
   // The time of the question: an observation is never younger than it says.
   const observedAtMs = await clock.nowMs()
-  const [status, osdDump, osdTree, crushRules, quorum, mgrStat, nodeLs] = await Promise.all([
-    cli.json('read the status', ['status'], statusAnswer),
-    cli.json('read the OSD map', ['osd', 'dump'], osdDumpAnswer),
-    cli.json('read the CRUSH tree', ['osd', 'tree'], osdTreeAnswer),
-    cli.json('read the CRUSH rules', ['osd', 'crush', 'rule', 'dump'], crushRulesAnswer),
-    cli.json('read the monitors’ quorum', ['quorum_status'], quorumAnswer),
-    cli.json('find the active mgr', ['mgr', 'stat'], mgrStatAnswer),
-    cli.json('find the daemons’ hosts', ['node', 'ls'], nodeLsAnswer),
-  ])
-  return toObservation({ status, osdDump, osdTree, crushRules, quorum, mgrStat, nodeLs }, observedAtMs)
+  const answers = await cli.looks('look at the cluster', Object.values(QUESTIONS))
+  const read = <T>(question: keyof typeof QUESTIONS, schema: ZodType<T>) =>
+    parseAnswer(`read "${QUESTIONS[question]}"`, answers[Object.keys(QUESTIONS).indexOf(question)] ?? '', schema)
+  return toObservation(
+    {
+      status: read('status', statusAnswer),
+      osdDump: read('osdDump', osdDumpAnswer),
+      osdTree: read('osdTree', osdTreeAnswer),
+      crushRules: read('crushRules', crushRulesAnswer),
+      quorum: read('quorum', quorumAnswer),
+      mgrStat: read('mgrStat', mgrStatAnswer),
+      nodeLs: read('nodeLs', nodeLsAnswer),
+    },
+    observedAtMs,
+  )
 }
 
 async function okToStop(cli: CephCli, osds: readonly number[]) {
