@@ -1,6 +1,6 @@
 /** What the processes of the contract's trials share: a ledger in a file and a clock that runs faster than the wall's. */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import type { Clock } from '#ports/clock'
+import type { Clock, Quit } from '#ports/clock'
 import type { Ledger } from './saga-definitions.ts'
 
 /** World seconds a real second. */
@@ -20,8 +20,8 @@ export class FastClock implements Clock {
     return Math.floor(this.#startMs + (Date.now() - this.#startMs) * SPEED)
   }
 
-  async sleepUntil(atMs: number): Promise<void> {
-    for (let nowMs = await this.nowMs(); nowMs < atMs; nowMs = await this.nowMs()) {
+  async sleepUntil(atMs: number, quit?: Quit): Promise<void> {
+    for (let nowMs = await this.nowMs(); nowMs < atMs && !quit?.aborted; nowMs = await this.nowMs()) {
       const waitMs = Math.min(Math.ceil((atMs - nowMs) / SPEED), LONGEST_TIMER_MS)
       await new Promise((resolve) => setTimeout(resolve, waitMs).unref())
     }

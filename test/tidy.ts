@@ -9,6 +9,7 @@ export type Source = {
   /** From the repository's root, with forward slashes: src/domain/plan.ts */
   readonly path: string
   readonly text: string
+  /** A test, or what tests share: testing.ts, and what lies in a folder testing/. */
   readonly isTest: boolean
   readonly layer: Layer
   readonly imports: readonly Import[]
@@ -51,7 +52,8 @@ export const sources = (folder: string): readonly Source[] => filesBelow(folder,
 
 function readSource(path: string): Source {
   const text = textOf(path)
-  return { path, text, isTest: path.endsWith('.test.ts'), layer: layerOf(path), imports: importsOf(path, text) }
+  const isTest = path.endsWith('.test.ts') || /\/testing(\/|\.ts$)/.test(path)
+  return { path, text, isTest, layer: layerOf(path), imports: importsOf(path, text) }
 }
 
 export function layerOf(path: string): Layer {
@@ -112,6 +114,16 @@ export function circlesIn(files: readonly Source[]): readonly (readonly string[]
   }
   for (const { path } of files) visit(path)
   return circles
+}
+
+/** Every file that a file needs, its own path included. */
+export function reachableFrom(path: string, files: readonly Source[]): readonly string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const reached = new Set([path])
+  for (const one of reached) {
+    for (const next of byPath.get(one)?.imports ?? []) if (next.is === 'file') reached.add(next.path)
+  }
+  return [...reached]
 }
 
 /** Tests of a file, each with the text from its head to the next one's: enough to see whether it expects anything. */

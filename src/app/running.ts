@@ -111,9 +111,9 @@ function watchClock(drivers: Drivers, engine: SagaEngine): Clock {
   const clock = labClock(drivers.lab, () => isBusy)
   return {
     nowMs: () => clock.nowMs(),
-    async sleepUntil(atMs) {
+    async sleepUntil(atMs, quit) {
       isBusy = (await engine.list()).some(({ status }) => status.is === 'running')
-      await clock.sleepUntil(atMs)
+      await clock.sleepUntil(atMs, quit)
     },
   }
 }

@@ -32,7 +32,7 @@ export function waitingIn(view: MaintenanceView): readonly Waiting[] {
 }
 
 function waitingForPeople(view: MaintenanceView): readonly Waiting[] {
-  const { paused, plan, lastAtMs } = view
+  const { paused, plan, plannedAtMs = view.lastAtMs } = view
   const waiting: Waiting[] = []
   if (paused !== undefined) {
     const text = `everything waits for somebody to resume: ${paused.by} paused it`
@@ -41,7 +41,7 @@ function waitingForPeople(view: MaintenanceView): readonly Waiting[] {
   if (plan !== undefined && awaitsApproval(view)) {
     const given = view.approvals.filter((approval) => approval.plan === plan.id).map(({ by }) => by)
     const who = given.length === 0 ? 'somebody' : `another person than ${given.join(' and ')}`
-    waiting.push({ text: `the drain waits for ${who} to approve plan ${plan.id}`, sinceMs: lastAtMs, at: 'person' })
+    waiting.push({ text: `the drain waits for ${who} to approve plan ${plan.id}`, sinceMs: plannedAtMs, at: 'person' })
   }
   const open = openWorkOrderOf(view)
   if (open !== undefined) {

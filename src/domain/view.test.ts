@@ -5,7 +5,15 @@ import { customerId, maintenanceId, nodeName, planId, vmid, workOrderId } from '
 import type { WorkOrder } from './maintenance.ts'
 import { DEFAULT_FORECAST_MODEL, type Move, type Plan } from './plan.ts'
 import { renderLogLine } from './render.ts'
-import { advance, homecomingOf, longestBlackoutOf, longestProbeGapOf, unmeasuredMoveCountOf, viewOf } from './view.ts'
+import {
+  advance,
+  endOf,
+  homecomingOf,
+  longestBlackoutOf,
+  longestProbeGapOf,
+  unmeasuredMoveCountOf,
+  viewOf,
+} from './view.ts'
 
 const pve1 = nodeName('pve1')
 const pve3 = nodeName('pve3')
@@ -133,6 +141,15 @@ describe('the view of a maintenance', () => {
       ),
     )
     expect(view.moves).toMatchObject([{ state: { is: 'done', measured: 'unmeasured' } }])
+  })
+
+  test('a guest that HA took elsewhere is shown where it is', () => {
+    const at = nodeName('pve4')
+    const view = viewOf(
+      journal(...planned, { kind: 'intends', act: toPve1 }, { kind: 'did', act: toPve1, outcome: { is: 'done', at } }),
+    )
+    expect(view.moves.map((move) => [move.to, endOf(move)])).toEqual([['pve1', 'pve4']])
+    expect(view.guests.map(({ now }) => now)).toEqual(['pve4'])
   })
 
   test('a new revision drops what it no longer wants and keeps what was begun', () => {

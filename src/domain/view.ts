@@ -33,7 +33,8 @@ export type MoveView = {
         readonly transferredBytes: number
         readonly totalBytes: number
       }
-    | { readonly is: 'done'; readonly atMs: number; readonly measured: Measured }
+    /** `arrivedOn`: where HA took it, if that is not where it was sent. */
+    | { readonly is: 'done'; readonly atMs: number; readonly measured: Measured; readonly arrivedOn: NodeName }
     | { readonly is: 'failed'; readonly atMs: number; readonly text: string }
 }
 
@@ -88,6 +89,7 @@ export type MaintenanceView = {
   readonly stages: readonly StageView[]
   readonly stage: Stage | undefined
   readonly plan: Plan | undefined
+  readonly plannedAtMs: number | undefined
   readonly approvals: readonly ApprovalView[]
   readonly rejected: { readonly plan: PlanId; readonly by: string; readonly reason: string } | undefined
   readonly moves: readonly MoveView[]
@@ -142,6 +144,7 @@ function opened(row: JournalRow, { node, finding, requestedBy }: EventOf<'mainte
     stages: STAGES.map((stage) => ({ stage, state: 'ahead', rounds: 0 })),
     stage: undefined,
     plan: undefined,
+    plannedAtMs: undefined,
     approvals: [],
     rejected: undefined,
     moves: [],
@@ -175,8 +178,19 @@ const FOLDS: { readonly [K in Event['kind']]: Fold<EventOf<K>> } = {
     ...withStage(view, stage, 'done', atMs),
   }),
   'finding-confirmed': (_, { finding }) => ({ finding }),
-  'origins-recorded': (_, { origins }) => ({ guests: origins.map((origin) => ({ ...origin, now: origin.node })) }),
-  'plan-proposed': (view, { plan }) => ({ plan, rejected: undefined, moves: movesUnder(view.moves, plan) }),
+  // Recorded anew when a guest turned up: those who were known already stay where they are by now.
+  'origins-recorded': (view, { origins }) => ({
+    guests: origins.map((origin) => {
+      const known = view.guests.find(({ vmid }) => vmid === origin.vmid)
+      return { ...origin, now: known !== undefined && known.now !== known.node ? known.now : origin.node }
+    }),
+  }),
+  'plan-proposed': (view, { plan }, atMs) => ({
+    plan,
+    plannedAtMs: atMs,
+    rejected: undefined,
+    moves: movesUnder(view.moves, plan),
+  }),
   'plan-approved': (view, { plan, by, lifted, reason }, atMs) => ({
     approvals: [
       ...view.approvals.filter((old) => old.plan !== plan || old.by !== by),
@@ -306,11 +320,15 @@ function doing(view: MaintenanceView, act: Act, outcome: Outcome, atMs: number):
 function moved(view: MaintenanceView, act: Extract<Act, { kind: 'migrate' }>, outcome: Outcome, atMs: number) {
   if (outcome.is === 'failed') return { moves: withMove(view, act, { is: 'failed', atMs, text: outcome.text }) }
   const measured = outcome.measured ?? 'unmeasured'
+  const arrivedOn = outcome.at ?? act.to
   return {
-    moves: withMove(view, act, { is: 'done', atMs, measured }),
-    guests: relocated(view.guests, act.guest, outcome.at ?? act.to),
+    moves: withMove(view, act, { is: 'done', atMs, measured, arrivedOn }),
+    guests: relocated(view.guests, act.guest, arrivedOn),
   }
 }
+
+/** Where a move leads, or led: its target, or where HA took the guest instead. */
+export const endOf = ({ to, state }: MoveView): NodeName => (state.is === 'done' ? state.arrivedOn : to)
 
 const doneMoves = (view: MaintenanceView) => view.moves.filter(({ state }) => state.is === 'done')
 

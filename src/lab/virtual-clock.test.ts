@@ -23,3 +23,13 @@ test('a wake that was taken back does not happen, and time does not go back', ()
   expect(clock.atMs).toBe(20)
   expect(clock.nextWakeAtMs()).toBeUndefined()
 })
+
+test('a sleeper that quits is forgotten at once', async () => {
+  const clock = new VirtualClock()
+  const quit = new AbortController()
+  const sleep = clock.sleepUntil(10, quit.signal)
+  quit.abort()
+  await sleep
+  await clock.sleepUntil(20, quit.signal)
+  expect(clock.nextWakeAtMs()).toBeUndefined()
+})

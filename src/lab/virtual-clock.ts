@@ -1,5 +1,5 @@
 /** A clock that stands still until somebody moves it: a night of hours passes in milliseconds, and twice the same. */
-import type { Clock } from '#ports/clock'
+import type { Clock, Quit } from '#ports/clock'
 
 type Sleeper = { readonly atMs: number; readonly wake: () => void }
 
@@ -21,9 +21,14 @@ export class VirtualClock implements Clock {
     return this.#nowMs
   }
 
-  sleepUntil(atMs: number): Promise<void> {
+  sleepUntil(atMs: number, quit?: Quit): Promise<void> {
+    if (quit?.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      this.wakeAt(atMs, resolve)
+      const forget = this.wakeAt(atMs, resolve)
+      quit?.addEventListener('abort', () => {
+        forget()
+        resolve()
+      })
     })
   }
 

@@ -1,4 +1,5 @@
 /** The clock that follows the lab: the lab owns time, and lets it pass only while somebody waits for it. */
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '#ports/clock'
 import { type LabLink, untilItAnswers } from './link.ts'
 
@@ -8,11 +9,14 @@ type Time = { readonly nowMs: number }
 export function labClock(link: LabLink, isPatient: () => boolean = () => false): Clock {
   return {
     nowMs: async () => (await untilItAnswers(() => link.get<Time>('/time'))).nowMs,
-    async sleepUntil(atMs) {
+    async sleepUntil(atMs, quit) {
+      const id = randomUUID()
+      // The lab forgets who quits: a waiter of the past would make time run ahead of those who act.
+      quit?.addEventListener('abort', () => void link.post('/time/quit', { id }).catch(() => {}), { once: true })
       // The lab answers after at most a second of real time, reached or not.
-      for (let nowMs = Number.NEGATIVE_INFINITY; nowMs < atMs; ) {
-        nowMs = (await untilItAnswers(() => link.post<Time>('/time/wait', { untilMs: atMs, patient: isPatient() })))
-          .nowMs
+      for (let nowMs = Number.NEGATIVE_INFINITY; nowMs < atMs && quit?.aborted !== true; ) {
+        const wait = { untilMs: atMs, patient: isPatient(), id }
+        nowMs = (await untilItAnswers(() => link.post<Time>('/time/wait', wait))).nowMs
       }
     },
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
-import { removeEmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts'
+import { type EmbeddedPostgres, removeEmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts'
 import { canEnter, findHome, serverAccounts } from './embedded-home.ts'
 
 const states: { readonly base: string; readonly stateDir: string }[] = []
@@ -33,9 +33,11 @@ async function ask(url: string, sql: string): Promise<unknown> {
   return rows[0]
 }
 
-test('a server that runs is taken up; one that was killed with -9 starts again, with its data', async () => {
+test('two that start at once share one server; killed with -9 it starts again, with its data', async () => {
   const stateDir = newState()
-  const first = await startEmbeddedPostgres({ stateDir, log })
+  const both = await Promise.all([1, 2].map(() => startEmbeddedPostgres({ stateDir, log })))
+  const [first, second] = both as [EmbeddedPostgres, EmbeddedPostgres]
+  expect(second.pid).toBe(first.pid)
   await ask(first.url, 'create table kept (n integer)')
   const again = await startEmbeddedPostgres({ stateDir, log })
   expect([again.isAdopted, again.pid]).toEqual([true, first.pid])
@@ -49,32 +51,22 @@ test('a server that runs is taken up; one that was killed with -9 starts again, 
   await expect(ask(third.url, 'select 1')).rejects.toThrow()
 })
 
-test('two that start at once share one server', async () => {
-  const stateDir = newState()
-  const both = await Promise.all([1, 2].map(() => startEmbeddedPostgres({ stateDir, log })))
-  expect(both[0]?.pid).toBe(both[1]?.pid)
-})
+const isRoot = process.getuid?.() === 0
+if (!isRoot)
+  console.warn('left out: that root has it run as nobody from a folder that only root can enter (we are not root)')
 
-test('it listens on a unix socket alone, also where the path of the state is too long for one', async () => {
-  const stateDir = newState('x'.repeat(60), "a long path with spaces and 'quotes'", 'y'.repeat(40))
-  const { url } = await startEmbeddedPostgres({ stateDir, log })
+test('it runs from a path that is too long for a socket and has odd letters, and that only we can enter', async () => {
+  const stateDir = newState('private', 'x'.repeat(60), "a long path with spaces and 'quotes'")
+  chmodSync(join(stateDir, '..', '..'), 0o700)
+  const { url, pid } = await startEmbeddedPostgres({ stateDir, log, accountNames: ['nobody'] })
   expect(await ask(url, "select current_setting('listen_addresses') as addresses, current_user as name")).toEqual({
     addresses: '',
     name: 'coulisse',
   })
-})
-
-const isRoot = process.getuid?.() === 0
-if (!isRoot) console.warn('left out: running from a folder that only root can enter (this is not root)')
-
-test.runIf(isRoot)('as root it runs as nobody, from a state folder that only root can enter', async () => {
-  const stateDir = newState('private', 'state')
-  chmodSync(join(stateDir, '..'), 0o700)
-  const { url, pid } = await startEmbeddedPostgres({ stateDir, log, accountNames: ['nobody'] })
-  expect(await ask(url, 'select 1 as n')).toEqual({ n: 1 })
   // Also when somebody installs a `postgres` account later: the data's owner goes on.
   const again = await startEmbeddedPostgres({ stateDir, log })
   expect([again.isAdopted, again.pid]).toEqual([true, pid])
+  if (!isRoot) return
   const { root, account } = findHome(stateDir)
   expect(account?.name).toBe('nobody')
   expect(root).toMatch(/^\/var\/lib\/coulisse\//)

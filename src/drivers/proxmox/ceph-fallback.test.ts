@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
+import { type Bench, bench } from '#contracts/proxmox-bench'
 import { composed, recording, type Tape } from '#contracts/replay-proxmox'
 import { nodeName } from '#domain/ids'
 import { failureDomainsOf } from './ceph-observe.ts'
-import { type Bench, bench } from './testing.ts'
 
 let made: Bench | undefined
 afterEach(() => made?.close())

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import type { NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
-import type { NodeName } from '#domain/ids'
+import { type NodeName, nodeName } from '#domain/ids'
 import type { Clock } from '#ports/clock'
 import type { Storage } from '#ports/storage'
 import { observeCeph } from './ceph-observe.ts'
@@ -13,7 +13,7 @@ import { type ProxmoxClient, path, proxmoxClient, refused } from './client.ts'
 import { nothing } from './schema.ts'
 import type { EntryPoint, Transport } from './transport.ts'
 import { parseUpid } from './upid.ts'
-import { taskStatus } from './wire.ts'
+import { clusterStatus, taskStatus } from './wire.ts'
 
 /** Proxmox's API has no door to `ceph config-key`: the lease lives elsewhere, in our own database for instance. */
 export type LeaseStore = Pick<Storage, 'readLease' | 'writeLease' | 'deleteLease'>
@@ -21,8 +21,8 @@ export type LeaseStore = Pick<Storage, 'readLease' | 'writeLease' | 'deleteLease
 export type CephFallbackConfig = {
   readonly entryPoints: readonly EntryPoint[]
   readonly clock: Clock
-  /** The node whose Ceph is asked; it must be online. */
-  readonly askVia: () => Promise<NodeName>
+  /** The node whose Ceph is asked; it must be online. Default: the node of the entry point that answers. */
+  readonly askVia?: () => Promise<NodeName>
   readonly leases?: LeaseStore
   readonly readDeadlineMs?: number
   readonly writeDeadlineMs?: number
@@ -35,10 +35,11 @@ const TASK_POLLS_LIMIT = 120
 export function proxmoxCeph(config: CephFallbackConfig): Storage & { close(): Promise<void> } {
   const client = proxmoxClient(config)
   const leases = config.leases ?? NO_LEASES
+  const askVia = config.askVia ?? (() => answeringNode(client))
   return {
     nooutScope: 'cluster',
-    observe: () => observeCeph(client, config),
-    okToStop: (osds) => okToStop(client, config, osds),
+    observe: () => observeCeph(client, { clock: config.clock, askVia }),
+    okToStop: (osds) => okToStop(client, askVia, osds),
     setNoout: (host) => setFlag(client, { host, on: true }),
     clearNoout: (host) => setFlag(client, { host, on: false }),
     readLease: (host) => leases.readLease(host),
@@ -47,17 +48,17 @@ export function proxmoxCeph(config: CephFallbackConfig): Storage & { close(): Pr
     async failMgr(host) {
       // The API has no `mgr fail`; a restart makes a standby take over just as well.
       const doing = `restart the manager daemon of ${host}, so that a standby takes over`
-      await runTask(client, { doing, path: path`/nodes/${host}/ceph/restart`, service: `mgr.${host}` })
+      const call = { doing, path: path`/nodes/${host}/ceph/restart`, params: { service: `mgr.${host}` } }
+      await taskEnds(client, doing, await client.write('POST', z.string(), call))
     },
     async stopOsds(host, osds) {
       for (const osd of osds) {
         const doing = `stop osd.${osd} on ${host}`
-        try {
-          await runTask(client, { doing, path: path`/nodes/${host}/ceph/stop`, service: `osd.${osd}` })
-        } catch (error) {
-          if (error instanceof DriverError && / 403 /.test(error.message)) return 'not-allowed'
-          throw error
-        }
+        const call = { doing, path: path`/nodes/${host}/ceph/stop`, params: { service: `osd.${osd}` } }
+        const begun = await client.tryWrite('POST', z.string(), call)
+        if (begun.is === 'refused' && begun.status === 403) return 'not-allowed'
+        if (begun.is === 'refused') throw refused(call, begun)
+        await taskEnds(client, doing, begun.data)
       }
       return 'stopped'
     },
@@ -78,8 +79,8 @@ const NO_LEASES: LeaseStore = {
 }
 
 /** Each OSD alone may be safe to stop while all of a host are not: for several the answer is never yes. */
-async function okToStop(client: ProxmoxClient, config: CephFallbackConfig, osds: readonly number[]) {
-  const via = await config.askVia()
+async function okToStop(client: ProxmoxClient, askVia: () => Promise<NodeName>, osds: readonly number[]) {
+  const via = await askVia()
   const answers: { readonly osd: number; readonly safe: boolean; readonly status: string | undefined }[] = []
   for (const osd of osds) {
     const told = await client.get(wire.safety, {
@@ -104,6 +105,14 @@ async function okToStop(client: ProxmoxClient, config: CephFallbackConfig, osds:
   }
 }
 
+async function answeringNode(client: ProxmoxClient): Promise<NodeName> {
+  const doing = 'ask which node answers'
+  const members = await client.get(clusterStatus, { doing, path: '/cluster/status' })
+  const local = members.find((item) => item.type === 'node' && item.local === true)?.name
+  if (local !== undefined) return nodeName(local)
+  throw new DriverError('proxmox', doing, { retry: 'later', text: 'the entry point did not say' })
+}
+
 /** Acts at once, on the whole cluster. Read back by whoever observes: an error does not mean that nothing was set. */
 async function setFlag(client: ProxmoxClient, { host, on }: { readonly host: NodeName; readonly on: boolean }) {
   await client.write('PUT', nothing, {
@@ -114,11 +123,7 @@ async function setFlag(client: ProxmoxClient, { host, on }: { readonly host: Nod
   })
 }
 
-async function runTask(
-  client: ProxmoxClient,
-  { doing, path: where, service }: { readonly doing: string; readonly path: string; readonly service: string },
-): Promise<void> {
-  const text = await client.write('POST', z.string(), { doing, path: where, params: { service } })
+async function taskEnds(client: ProxmoxClient, doing: string, text: string): Promise<void> {
   const upid = parseUpid(text)
   if (upid === undefined) throw new DriverError('proxmox', doing, { retry: 'later', text: `'${text}' is not a task` })
   for (let polls = 0; polls < TASK_POLLS_LIMIT; polls++) {

@@ -6,9 +6,8 @@ import { type NodeName, nodeName } from '#domain/ids'
 import type { Clock } from '#ports/clock'
 import * as wire from './ceph-wire.ts'
 import { type ProxmoxClient, path, refused } from './client.ts'
+import { saysNoCeph } from './look-cluster.ts'
 
-/** Recorded: 500 "pveceph configuration not initialized - missing '/etc/pve/ceph.conf' …". */
-const NO_CEPH = /not initialized|not installed|not fully installed/
 const UNREADABLE_RULE = 'unknown'
 
 export async function observeCeph(
@@ -19,7 +18,7 @@ export async function observeCeph(
   const call = { doing: 'read the Ceph status', path: '/cluster/ceph/status' }
   const reply = await client.ask(wire.cephStatus, call)
   if (reply.is === 'refused') {
-    if (NO_CEPH.test(reply.text)) return 'none'
+    if (saysNoCeph(reply)) return 'none'
     throw refused(call, reply)
   }
   const status = reply.data

@@ -1,14 +1,14 @@
 /** The cluster-wide half of a look: quorum, votes, HA, options, tasks, rights. */
 
 import { BlockList, isIP } from 'node:net'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { ClusterObservation, PveTask } from '#domain/cluster'
 import { type NodeName, nodeName, vmid } from '#domain/ids'
 import type { Known } from '#domain/measured'
 import type { ProxmoxClient } from './client.ts'
 import { type HaView, haView, rulesOfGroups, rulesOfHa } from './ha.ts'
-import { anything } from './schema.ts'
-import type { Sight } from './sight.ts'
+import type { Refusal } from './schema.ts'
+import { notOffered, type Sight } from './sight.ts'
 import * as wire from './wire.ts'
 
 export type Member = { readonly name: NodeName; readonly online: boolean; readonly address: string | undefined }
@@ -43,7 +43,7 @@ export async function lookAtCluster(client: ProxmoxClient, sight: Sight, avoid?:
   const [version, configNodes, qdevice, options, tasks, permissions] = await Promise.all([
     sight.see(wire.version, { doing: 'read the version', path: '/version' }, undefined),
     sight.see(wire.configNodes, { doing: 'read the votes', path: '/cluster/config/nodes' }, []),
-    sight.seeWhereOffered(wire.qdevice, { doing: 'read the QDevice', path: '/cluster/config/qdevice' }, {}),
+    sight.seeUnless(notOffered, wire.qdevice, { doing: 'read the QDevice', path: '/cluster/config/qdevice' }, {}),
     sight.see(wire.options, { doing: 'read the cluster options', path: '/cluster/options' }, NO_OPTIONS),
     sight.see(wire.tasks, { doing: 'list the running tasks', path: '/cluster/tasks' }, []),
     sight.see(wire.permissions, { doing: "read the token's rights", path: '/access/permissions' }, undefined),
@@ -165,16 +165,13 @@ const family = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
 /** '10.77.0.11' or 'address=10.77.0.11,priority=5' */
 const addressIn = (value: unknown) => (/(?:^|address=)([^,=]+)/.exec(String(value))?.[1] ?? '').trim()
 
-/** The fsid of the Ceph under this cluster; undefined where there is none (recorded: 500 'configuration not initialized'). */
-export async function cephFsid(client: ProxmoxClient, sight: Sight, avoid?: string): Promise<string | undefined> {
+/** Recorded: 500 "pveceph configuration not initialized - missing '/etc/pve/ceph.conf' …". */
+export const saysNoCeph = ({ text }: Refusal): boolean => /not initialized|not installed|not fully installed/.test(text)
+
+const fsidOf = z.looseObject({ fsid: z.string().optional() })
+
+/** Of the Ceph under this cluster; undefined where there is none. */
+export async function cephFsid(sight: Sight): Promise<string | undefined> {
   const call = { doing: 'ask which Ceph this is', path: '/cluster/ceph/status' }
-  const reply = await client.ask(anything, avoid === undefined ? call : { ...call, avoid })
-  if (reply.is === 'data') {
-    const told = reply.data
-    return typeof told === 'object' && told !== null && 'fsid' in told ? String(told.fsid) : undefined
-  }
-  if (!/not initialized|not installed|not fully installed/.test(reply.text)) {
-    sight.say(`${call.doing}: ${reply.status} ${reply.text}`)
-  }
-  return undefined
+  return (await sight.seeUnless(saysNoCeph, fsidOf, call, undefined))?.fsid
 }

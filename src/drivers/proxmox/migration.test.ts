@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
+import { type Bench, bench, NOW_MS } from '#contracts/proxmox-bench'
 import { cluster, MIGRATED, migration, moved } from '#contracts/proxmox-tape'
 import { composed, dataOf, recording, type Tape } from '#contracts/replay-proxmox'
 import { DriverError } from '#domain/driver-error'
 import { nodeName, vmid } from '#domain/ids'
 import { outcomeOf, readLog } from './task-log.ts'
-import { type Bench, bench, NOW_MS } from './testing.ts'
 import { parseUpid } from './upid.ts'
 
 let made: Bench | undefined

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { DriverError } from '#domain/driver-error'
 import { type NodeName, nodeName, type Vmid, vmid } from '#domain/ids'
 import type { MigrationHandle, MigrationProgress, MoveRequest } from '#ports/hypervisor'
-import { type ProxmoxClient, path } from './client.ts'
+import { type ProxmoxClient, path, refused } from './client.ts'
 import type { ProxmoxConfig } from './config.ts'
 import { SUBPATH } from './look-node.ts'
 import { nothing } from './schema.ts'
@@ -31,6 +31,9 @@ export type Migrations = {
   cancelMigration(handle: MigrationHandle): Promise<void>
 }
 
+/** Recorded: 400 {"upid":"no such task"}. */
+const NO_SUCH_TASK = /no such task/
+
 /** A handle is a UPID of qmigrate, vzmigrate, or of hamigrate: that one stands for the task that HA will start. */
 function upidOf(handle: MigrationHandle, doing: string): Upid {
   const upid = parseUpid(handle)
@@ -45,13 +48,11 @@ export function migrations(client: ProxmoxClient, config: Pick<ProxmoxConfig, 'c
     const doing = `follow the migration of guest ${upid.id} on ${upid.node}`
     const call = { doing, path: path`/nodes/${upid.node}/tasks/${upid.text}/status`, avoid: upid.node }
     const reply = await client.ask(wire.taskStatus, call).catch((error) => ifNodeIsDead(client, upid, error))
+    if (reply === 'node-is-dead') return unknownEnd(`${upid.node} is offline: its tasks cannot be read`)
     if (reply.is === 'refused') {
-      // Recorded: 400 {"upid":"no such task"}. Its node was reinstalled, or the task list was lost with it.
-      if (/no such task/.test(reply.text)) return unknownEnd(`the task is gone: ${reply.text}`)
-      throw new DriverError('proxmox', doing, {
-        retry: reply.status === 500 ? 'later' : 'never',
-        text: `${reply.status} ${reply.text}`,
-      })
+      // Its node was reinstalled, or the task list was lost with it.
+      if (NO_SUCH_TASK.test(reply.text)) return unknownEnd(`the task is gone: ${reply.text}`)
+      throw refused(call, reply)
     }
     // At its end the whole log is read again: it is the evidence, and a node that was reinstalled may have begun it anew.
     if (reply.data.status !== 'running') logs.forget(upid)
@@ -72,7 +73,8 @@ export function migrations(client: ProxmoxClient, config: Pick<ProxmoxConfig, 'c
   }
 
   async function followQueued(queued: Upid): Promise<MigrationProgress> {
-    const real = await realTaskOf(queued)
+    const real = await realTaskOf(queued).catch((error) => ifNodeIsDead(client, queued, error))
+    if (real === 'node-is-dead') return unknownEnd(`${queued.node} is offline: what HA did there cannot be read`)
     if (real !== undefined) return followTask(real)
     const at = await locate(client, vmid(Number(queued.id)))
     if (at.is === 'at' && at.node !== queued.node && at.lock === undefined) {
@@ -134,7 +136,7 @@ async function ifNodeIsDead(client: ProxmoxClient, upid: Upid, error: unknown) {
   const members = await readMembers(client, nodeName(upid.node))
   const member = members.find((item) => item.name === upid.node)
   if (member?.online !== false) throw error
-  return { is: 'data', data: { status: 'stopped', exitstatus: `unexpected status: ${upid.node} is offline` } } as const
+  return 'node-is-dead' as const
 }
 
 async function startMove(client: ProxmoxClient, move: MoveRequest): Promise<MigrationHandle> {
@@ -190,7 +192,12 @@ async function tasksOfGuest(client: ProxmoxClient, { guest, from, sinceMs }: Que
     doing: `look for a migration of guest ${guest} on ${from}`,
     path: path`/nodes/${from}/tasks`,
     // Proxmox compares whole seconds with the task's start.
-    params: { source: 'all', vmid: guest, since: inSeconds(sinceMs) - LONGEST_MIGRATION_S, limit: TASK_LIST_LIMIT },
+    params: {
+      source: 'all',
+      vmid: guest,
+      since: Math.max(0, inSeconds(sinceMs) - LONGEST_MIGRATION_S),
+      limit: TASK_LIST_LIMIT,
+    },
     avoid: from,
   })
   return [...tasks].sort((left, right) => right.starttime - left.starttime)

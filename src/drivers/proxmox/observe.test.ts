@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
+import { type Bench, bench } from '#contracts/proxmox-bench'
 import { cluster } from '#contracts/proxmox-tape'
 import { composed, dataOf, recording, type Tape } from '#contracts/replay-proxmox'
 import { nodeName, vmid } from '#domain/ids'
 import { readGuestConfig } from './guest-config.ts'
 import { rulesOfGroups, rulesOfHa } from './ha.ts'
-import { type Bench, bench } from './testing.ts'
 import * as wire from './wire.ts'
 
 let made: Bench | undefined
@@ -236,4 +236,41 @@ test('a migration network of its own is told from corosync’s', async () => {
   expect(await hypervisor.observe()).toMatchObject({ migrationNetworkIsCorosyncLink: false, shutdownPolicy: 'migrate' })
   replay.play({ 'GET /cluster/options': composed({ migration: 'secure,network=10.77.0.0/24' }) })
   expect((await hypervisor.observe()).migrationNetworkIsCorosyncLink).toBe(true)
+})
+
+test('a guest that moves during the look is read where it is now', async () => {
+  const { hypervisor } = await at({
+    'GET /nodes/pve1/qemu/101/config': recording('err-get-missing-vm'),
+    'GET /nodes/pve2/qemu/101/config': composed({ name: 'vm-local', onboot: 1 }),
+    'GET /cluster/resources?type=vm': composed([{ type: 'qemu', id: 'qemu/101', vmid: 101, node: 'pve2' }]),
+  })
+  const seen = await hypervisor.observe()
+  expect(seen.blind).toEqual([])
+  expect(seen.guests.find((guest) => guest.vmid === 101)?.onboot).toBe(true)
+})
+
+test('running tasks are those without an end, HA’s own among them', async () => {
+  const { hypervisor } = await at({ 'GET /cluster/tasks': recording('cluster-tasks-ha-migrate') })
+  const { tasks } = await hypervisor.observe()
+  expect(tasks).toEqual([
+    {
+      id: 'UPID:pve2:00000E65:0005B6DB:6B02A25D:qmigrate:102:root@pam:',
+      node: 'pve2',
+      type: 'qmigrate',
+      guest: 102,
+      startedAtMs: 1_795_334_749_000,
+    },
+  ])
+})
+
+test('where HA was never used the LRM is absent, and that is no gap', async () => {
+  const { hypervisor } = await at({
+    'GET /cluster/ha/status/current': recording('ha-status-current-idle'),
+    'GET /cluster/ha/status/manager_status': composed({ manager_status: {}, lrm_status: {} }),
+    'GET /cluster/ha/resources': composed([]),
+  })
+  const seen = await hypervisor.observe()
+  expect(seen.nodes.map((node) => node.lrm.state)).toEqual(['absent', 'absent', 'absent'])
+  expect(seen.blind).toEqual([])
+  expect(seen.crmMaster).toBeUndefined()
 })

@@ -1,34 +1,26 @@
 /** A complete look at the cluster. Placement is each node's own word; the cluster's list, 10 to 20 s stale, only adds to it. */
 import type { ClusterObservation } from '#domain/cluster'
+import { DriverError } from '#domain/driver-error'
 import type { Guest } from '#domain/guest'
 import { clusterName, type NodeName, vmid } from '#domain/ids'
 import type { Node } from '#domain/node'
 import type { ProxmoxClient } from './client.ts'
 import { path } from './client.ts'
 import { customerOfPool, NOT_MOVABLE_TAG, type ProxmoxConfig, pauseBudgetOfTags } from './config.ts'
-import { type ConfigFacts, readGuestConfig } from './guest-config.ts'
+import { configReader, UNREAD } from './config-reader.ts'
+import type { ConfigFacts } from './guest-config.ts'
 import { type ClusterFacts, cephFsid, lookAtCluster, type Member } from './look-cluster.ts'
-import { type ListedAs, lookAtNode, type NodeFacts, SUBPATH, versionsOf } from './look-node.ts'
-import { type Sight, shortMemory, sightOf } from './sight.ts'
+import { type ListedAs, lookAtNode, type NodeFacts, versionsOf } from './look-node.ts'
+import { notOffered, type Sight, shortMemory, sightOf } from './sight.ts'
 import * as wire from './wire.ts'
 
-const CONFIG_KEPT_MS = 60_000
 const PACKAGES_KEPT_MS = 600_000
 const ENTRIES_LIMIT = 20_000
-
-const UNREAD: ConfigFacts = {
-  cpuType: 'unknown',
-  disks: [],
-  bridges: [],
-  passthrough: [],
-  onboot: false,
-  template: false,
-}
 
 export type Placed = { readonly kind: 'vm' | 'ct'; readonly node: NodeName; readonly listed: ListedAs | undefined }
 
 export function observer(client: ProxmoxClient, config: ProxmoxConfig) {
-  const configs = shortMemory<ConfigFacts>(CONFIG_KEPT_MS, ENTRIES_LIMIT)
+  const configs = configReader()
   const packages = shortMemory<Awaited<ReturnType<typeof readPackages>>>(PACKAGES_KEPT_MS, ENTRIES_LIMIT)
   const capabilities = shortMemory<boolean>(PACKAGES_KEPT_MS, ENTRIES_LIMIT)
   const fsids = shortMemory<string>(PACKAGES_KEPT_MS, 1)
@@ -41,23 +33,10 @@ export function observer(client: ProxmoxClient, config: ProxmoxConfig) {
     return { facts, packages: await packages.get(key, nowMs, read) }
   }
 
-  async function configOf(sight: Sight, id: number, placed: Placed, nowMs: number): Promise<ConfigFacts> {
-    const read = async () => {
-      const call = {
-        doing: `read the configuration of guest ${id} on ${placed.node}`,
-        path: path`/nodes/${placed.node}/${SUBPATH[placed.kind]}/${id}/config`,
-      }
-      const told = await sight.see(wire.guestConfig, call, undefined)
-      return told === undefined ? undefined : readGuestConfig(placed.kind, told)
-    }
-    // Not by node: a guest that moves between the list and this read would look unread.
-    return (await configs.get(String(id), nowMs, read)) ?? UNREAD
-  }
-
   async function offersConntrack(sight: Sight, node: NodeName, nowMs: number): Promise<boolean> {
     const call = { doing: `ask what ${node} can migrate`, path: path`/nodes/${node}/capabilities/qemu/migration` }
     const read = async () =>
-      (await sight.seeWhereOffered(wire.migrationCapabilities, call, undefined))?.['has-dbus-vmstate'] ?? false
+      (await sight.seeUnless(notOffered, wire.migrationCapabilities, call, undefined))?.['has-dbus-vmstate']
     return (await capabilities.get(node, nowMs, read)) ?? false
   }
 
@@ -77,13 +56,13 @@ export function observer(client: ProxmoxClient, config: ProxmoxConfig) {
       [...placements].map(async ([id, placed]) => {
         const readable = looks.has(placed.node)
         if (!readable) sight.say(`guest ${id}: its node ${placed.node} is offline, its configuration cannot be read`)
-        const facts = readable ? await configOf(sight, id, placed, observedAtMs) : UNREAD
+        const facts = readable ? await configs.read(sight, { id, ...placed }, observedAtMs) : UNREAD
         return guestOf(config, cluster, { id, placed, facts })
       }),
     )
-    const fsid = await fsids.get('ceph', observedAtMs, () => cephFsid(client, sight, avoid))
+    const fsid = await fsids.get('ceph', observedAtMs, () => cephFsid(sight))
     const conntrack = await Promise.all(online.map((member) => offersConntrack(sight, member.name, observedAtMs)))
-    const linksDown = (await config.corosyncLinksDown?.()) ?? []
+    const linksDown = await corosyncLinksDown(sight, config)
     return {
       observedAtMs,
       name: clusterName(cluster.name),
@@ -105,6 +84,16 @@ export function observer(client: ProxmoxClient, config: ProxmoxConfig) {
       ...(cluster.ha.master === undefined ? {} : { crmMaster: cluster.ha.master }),
       blind: [...sight.blind].sort(),
     }
+  }
+}
+
+async function corosyncLinksDown(sight: Sight, { corosyncLinksDown: ask }: ProxmoxConfig) {
+  try {
+    return (await ask?.()) ?? []
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    sight.say(error.message)
+    return []
   }
 }
 

@@ -22,8 +22,6 @@ export const maybe = <T extends z.ZodType>(schema: T) =>
     .optional()
     .transform((value) => value ?? undefined)
 
-/** An object of which only some fields are ours, all optional: the API leaves out what a token may not see. */
-export const anything = z.unknown()
 export const nothing = z.unknown().transform(() => undefined)
 
 /** A "no" that Proxmox itself said: answered, so nothing is in doubt. */

@@ -3,25 +3,28 @@
 import type { z } from 'zod'
 import { DriverError } from '#domain/driver-error'
 import type { Call, ProxmoxClient } from './client.ts'
+import type { Refusal } from './schema.ts'
 
 export type Sight = {
   readonly blind: readonly string[]
   /** The answer, or `without` and a line in `blind`. */
   see<T, W>(schema: z.ZodType<T>, call: Call, without: W): Promise<T | W>
-  /** As see; but where this Proxmox has no such path (501), `without` is the truth and nothing is amiss. */
-  seeWhereOffered<T, W>(schema: z.ZodType<T>, call: Call, without: W): Promise<T | W>
+  /** As see; but a refusal that `isTruth` (no such path in this release, no Ceph here) gives `without`, and nothing is amiss. */
+  seeUnless<T, W>(isTruth: (refusal: Refusal) => boolean, schema: z.ZodType<T>, call: Call, without: W): Promise<T | W>
   say(line: string): void
 }
+
+export const notOffered = ({ status }: Refusal): boolean => status === 501
 
 export function sightOf(client: ProxmoxClient, avoid: string | undefined): Sight {
   const blind: string[] = []
   const throughOthers = (call: Call): Call => (avoid === undefined ? call : { ...call, avoid })
 
-  async function look<T, W>(schema: z.ZodType<T>, call: Call, without: W, mayLack: boolean): Promise<T | W> {
+  const seeUnless: Sight['seeUnless'] = async (isTruth, schema, call, without) => {
     try {
       const reply = await client.ask(schema, throughOthers(call))
       if (reply.is === 'data') return reply.data
-      if (!(mayLack && reply.status === 501)) blind.push(`${call.doing}: ${reply.status} ${reply.text}`)
+      if (!isTruth(reply)) blind.push(`${call.doing}: ${reply.status} ${reply.text}`)
     } catch (error) {
       if (!(error instanceof DriverError)) throw error
       blind.push(error.message)
@@ -31,8 +34,8 @@ export function sightOf(client: ProxmoxClient, avoid: string | undefined): Sight
 
   return {
     blind,
-    see: (schema, call, without) => look(schema, call, without, false),
-    seeWhereOffered: (schema, call, without) => look(schema, call, without, true),
+    see: (schema, call, without) => seeUnless(() => false, schema, call, without),
+    seeUnless,
     say: (line) => void blind.push(line),
   }
 }

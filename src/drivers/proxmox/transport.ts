@@ -1,7 +1,7 @@
 /** One request to one entry point over TLS, its certificate pinned; says whether a request that failed may have been carried out. */
-import type { TLSSocket } from 'node:tls'
-import { Agent, buildConnector } from 'undici'
+import { Agent, type buildConnector } from 'undici'
 import type { Secret } from '#domain/secret'
+import { pinnedConnector, WrongCertificate } from '#drivers/tls/pinned-connector'
 
 export type EntryPoint = {
   readonly url: string
@@ -44,22 +44,13 @@ class NotConnected extends Error {
   override readonly name = 'NotConnected'
 }
 
-class WrongCertificate extends Error {
-  override readonly name = 'WrongCertificate'
-}
-
-/** Compares the fingerprint before the socket is handed to anybody who could write to it. */
-function pinnedConnector(fingerprint256: string): buildConnector.connector {
-  const wanted = fingerprint256.toUpperCase()
-  // The pin is the whole trust: Proxmox nodes sign their own certificates. No session cache: a resumed one shows no certificate.
-  const connect = buildConnector({ rejectUnauthorized: false, timeout: CONNECT_LIMIT_MS, maxCachedSessions: 0 })
+function connector(fingerprint256: string): buildConnector.connector {
+  const connect = pinnedConnector(fingerprint256, CONNECT_LIMIT_MS)
   return (options, callback) => {
     connect(options, (error, socket) => {
-      if (error !== null) return callback(new NotConnected(wordsOf(error), { cause: error }), null)
-      const seen = (socket as TLSSocket).getPeerCertificate?.()?.fingerprint256 ?? 'none'
-      if (seen === wanted) return callback(null, socket)
-      socket.destroy()
-      callback(new WrongCertificate(`the certificate is ${seen}, pinned is ${wanted}: nothing was sent`), null)
+      if (error === null) return callback(null, socket)
+      const isPin = error instanceof WrongCertificate
+      callback(isPin ? error : new NotConnected(wordsOf(error), { cause: error }), null)
     })
   }
 }
@@ -102,7 +93,7 @@ function failure(error: unknown, deadlineMs: number): WireAnswer {
 
 export function tlsTransport(entry: EntryPoint): Transport {
   const base = new URL(entry.url)
-  const agent = new Agent({ connect: pinnedConnector(entry.fingerprint256), connections: 2, pipelining: 1 })
+  const agent = new Agent({ connect: connector(entry.fingerprint256), connections: 2, pipelining: 1 })
   return {
     async send({ method, path, params, deadlineMs }) {
       const encoded = encodeParams(params)

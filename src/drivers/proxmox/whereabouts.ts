@@ -6,6 +6,7 @@ import type { Whereabouts } from '#ports/hypervisor'
 import { type ProxmoxClient, path, refused } from './client.ts'
 import { membersOf, runningTasks } from './look-cluster.ts'
 import { SUBPATH } from './look-node.ts'
+import type { Refusal } from './schema.ts'
 import * as wire from './wire.ts'
 
 export type GuestAt = {
@@ -16,7 +17,7 @@ export type GuestAt = {
 }
 
 /** Recorded: 500 "Configuration file 'nodes/pve2/qemu-server/100.conf' does not exist". */
-const NOT_HERE = /Configuration file .* does not exist/
+export const saysNotHere = ({ text }: Refusal): boolean => /Configuration file .* does not exist/.test(text)
 
 /** What the node itself says of the guest; undefined: it is not there. */
 export async function guestAt(
@@ -39,7 +40,7 @@ export async function guestAt(
       const { status, lock, ha } = reply.data
       return { kind, status: status === 'running' ? 'running' : 'stopped', lock, haManaged: ha?.managed === true }
     }
-    if (!NOT_HERE.test(reply.text)) throw refused(call, reply)
+    if (!saysNotHere(reply)) throw refused(call, reply)
   }
   return undefined
 }

@@ -13,7 +13,7 @@ const node = z.object({
   name,
   online: z.boolean(),
   cpuCores: cores,
-  memoryBytes: bytes.positive(),
+  memoryBytes: z.int().positive(),
   rack: z.string().optional(),
   chassis: z.string().optional(),
   cpuModel: z.string().optional(),

@@ -8,9 +8,12 @@ const LONGEST_SLEEP_MS = 2 ** 30
 export function systemClock(): Clock {
   return {
     nowMs: async () => Date.now(),
-    async sleepUntil(atMs) {
-      for (let leftMs = atMs - Date.now(); leftMs > 0; leftMs = atMs - Date.now()) {
-        await sleep(Math.min(leftMs, LONGEST_SLEEP_MS))
+    async sleepUntil(atMs, quit) {
+      const awake = new AbortController()
+      quit?.addEventListener('abort', () => awake.abort(), { once: true })
+      for (let leftMs = atMs - Date.now(); leftMs > 0 && quit?.aborted !== true; leftMs = atMs - Date.now()) {
+        // An abort ends the sleep, and is no error.
+        await sleep(Math.min(leftMs, LONGEST_SLEEP_MS), undefined, { signal: awake.signal }).catch(() => {})
       }
     },
   }

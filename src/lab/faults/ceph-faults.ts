@@ -1,5 +1,13 @@
 /** Faults of Ceph, and what other people do to it. */
-import { cephOf, downOsds, flagsAt, lowerFlag, raiseFlag, refreshPlacementGroups } from '#lab/world/ceph'
+import {
+  cephOf,
+  downOsds,
+  flagsAt,
+  lowerFlag,
+  raiseFlag,
+  refreshMonitors,
+  refreshPlacementGroups,
+} from '#lab/world/ceph'
 import { schedule } from '#lab/world/events'
 import type { World, WorldCeph } from '#lab/world/state'
 import type { FaultKind, FaultTable } from './kinds.ts'
@@ -11,6 +19,8 @@ type CephFaults = Extract<
   | 'pool-size'
   | `pgs-${string}`
   | 'slow-ops'
+  | 'monitor-down'
+  | 'lease-deleted'
   | 'service-on-node'
   | 'ceph-flag'
   | `noout-${string}`
@@ -33,6 +43,13 @@ export const CEPH_FAULTS: FaultTable<CephFaults> = {
     ceph.pools = ceph.pools.map((pool) =>
       name === undefined || pool.name === name ? { ...pool, size, minSize } : pool,
     )
+  },
+  'monitor-down': (world, { node }) => {
+    for (const monitor of here(world).monitors) if (monitor.host === node) monitor.broken = true
+    refreshMonitors(world)
+  },
+  'lease-deleted': (world, { node }) => {
+    delete here(world).configKeys[`coulisse/lease/${node}`]
   },
   'pgs-degraded': (world, { count, forS }) => {
     here(world).degradedByFault = count

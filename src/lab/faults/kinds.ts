@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { nodeName, vmid } from '#domain/ids'
 import { SIDE_EFFECTS } from '#lab/world/side-effects'
 import type { World } from '#lab/world/state'
+import { MENDABLE, type Mendable } from './mend.ts'
 
 const node = z.string().min(1).transform(nodeName)
 const guest = z.int().positive().transform(vmid)
@@ -15,6 +16,8 @@ const historyH = z
   .max(24 * 90)
   .default(31)
 
+/** Nothing to choose; a script may say why. */
+const plain = z.object({ why: z.string().optional() })
 const api = z.enum(['proxmox', 'ceph', 'bmc', 'probe', 'smtp']).optional()
 const path = z.string().min(1).optional()
 const times = z.int().positive().optional()
@@ -37,6 +40,8 @@ export const FAULT_FIELDS = {
   'bmc-silent': z.object({ node, forS: seconds.optional() }),
   'bmc-swapped': z.object({ nodes: z.tuple([node, node]) }),
   'bmc-dark-when-unplugged': z.object({ node }),
+  'bmc-anonymous': z.object({ node }),
+  'locate-goes-out': z.object({ node, afterS: seconds.default(255) }),
   'sel-cleared': z.object({ node }),
   'powers-on-by-itself': z.object({ node, afterS: seconds.default(300) }),
   'power-restore': z.object({ node, policy: z.enum(['always-on', 'always-off', 'previous']) }),
@@ -60,13 +65,13 @@ export const FAULT_FIELDS = {
     guest: guest.optional(),
     node: node.optional(),
   }),
-  'maintenance-mode-unavailable': z.object({}),
+  'maintenance-mode-unavailable': plain,
   'maintenance-mode-by-other': z.object({ node }),
   // corosync
   'quorum-lost': z.object({ forS: seconds.default(300) }),
   'corosync-token-loss': z.object({ node, link: z.string().default('1'), forS: seconds.default(120) }),
   'corosync-link-down': z.object({ node, link: z.string().default('1') }),
-  'corosync-is-migration-network': z.object({}),
+  'corosync-is-migration-network': plain,
   'qdevice-down': z.object({ votes: count.optional() }),
   // Ceph
   'osd-down': z.object({ osd: count }),
@@ -76,6 +81,8 @@ export const FAULT_FIELDS = {
     size: z.int().min(1).default(2),
     minSize: z.int().min(1).default(1),
   }),
+  'monitor-down': z.object({ node }),
+  'lease-deleted': z.object({ node }),
   'pgs-degraded': z.object({ count: z.int().positive().default(3), forS: seconds.optional() }),
   'pgs-inconsistent': z.object({ count: z.int().positive().default(1) }),
   'slow-ops': z.object({ count: z.int().positive().default(5), forS: seconds.optional() }),
@@ -116,13 +123,19 @@ export const FAULT_FIELDS = {
     worksMin: z.number().nonnegative().optional(),
     pullsCords: z.boolean().optional(),
   }),
-  'dimm-missing-after-repair': z.object({}),
+  'dimm-missing-after-repair': plain,
   'after-repair': z.object({ effect: z.enum(SIDE_EFFECTS as [string, ...string[]]) }),
   // the way between
   'api-error': z.object({ ...onApi, status: z.int().min(400).max(599).default(500) }),
   'api-slow': z.object({ ...onApi, delayMs: z.number().positive().default(5_000) }),
   'answer-lost': z.object(onApi),
   'prober-down': z.object({ forS: seconds.optional() }),
+  // and back again
+  mended: z.object({
+    what: z.enum(MENDABLE as [Mendable, ...Mendable[]]),
+    node: node.optional(),
+    flag: z.string().optional(),
+  }),
   'database-away': z.object({ s: seconds.default(30) }),
 } as const
 

@@ -22,6 +22,7 @@ type NodeFaults = Extract<
   | 'psu-lost'
   | `bmc-${string}`
   | 'sel-cleared'
+  | 'locate-goes-out'
   | 'powers-on-by-itself'
   | 'power-restore'
   | `node-${string}`
@@ -84,6 +85,14 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
   'bmc-dark-when-unplugged': (world, { node }) => {
     nodeAt(world, node).bmc.darkWhenUnplugged = true
     world.technician.pullsCords = true
+  },
+  'bmc-anonymous': (world, { node }) => {
+    nodeAt(world, node).bmc.anonymous = true
+  },
+  'locate-goes-out': (world, { node: name, afterS }) => {
+    const { bmc } = nodeAt(world, name)
+    bmc.locateLimitS = afterS
+    if (bmc.locateOn) bmc.locateUntilMs = world.nowMs + afterS * 1000
   },
   'sel-cleared': (world, { node }) => wipeSel(world, nodeAt(world, node)),
   'powers-on-by-itself': (world, { node: name, afterS }) => {

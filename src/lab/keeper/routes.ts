@@ -29,7 +29,8 @@ function parsed<T>(
   return problem(400, ...lines)
 }
 
-const waitSchema = z.object({ untilMs: z.number(), patient: z.boolean().default(false) })
+const waitSchema = z.object({ untilMs: z.number(), patient: z.boolean().default(false), id: z.string().default('') })
+const quitSchema = z.object({ id: z.string().min(1) })
 const probeSchema = z.object({ guests: z.array(z.int().positive()), fromMs: z.number(), toMs: z.number() })
 const eventSchema = z.looseObject({ kind: z.string() })
 const actSchema = z.looseObject({ kind: z.string() })
@@ -53,8 +54,16 @@ export function addRoutes(control: ControlServer, lab: LabWorld, keeper: Keeper)
   const world = lab.state
   control.on('GET /world', () => ok(tellTruth(world)))
   control.on('GET /time', () => ok({ nowMs: keeper.nowMs, inMotion: lab.inMotion, startedAtMs: world.startedAtMs }))
-  control.on('POST /time/wait', (body) =>
-    parsed(waitSchema, body, async ({ untilMs, patient }) => ok({ nowMs: await keeper.waitUntil(untilMs, patient) })),
+  control.on('POST /time/wait', (body, _url, gone) =>
+    parsed(waitSchema, body, async ({ untilMs, patient: isPatient, id }) =>
+      ok({ nowMs: await keeper.waitUntil(untilMs, { isPatient, id, gone }) }),
+    ),
+  )
+  control.on('POST /time/quit', (body) =>
+    parsed(quitSchema, body, ({ id }) => {
+      keeper.quit(id)
+      return ok({ nowMs: keeper.nowMs })
+    }),
   )
   control.on('GET /faults', () => ok({ faults: world.faults, kinds: Object.keys(FAULT_FIELDS) }))
   control.on('POST /faults', (body) => {

@@ -7,7 +7,7 @@ import type { LabWorld } from '#lab/world/lab-world'
 import { bmcBehind } from '#lab/world/queries'
 import type { WorldFan, WorldNode } from '#lab/world/state'
 import type { Answer } from '#lab/world/surface'
-import type { Bmc, FanReading } from '#ports/bmc'
+import type { Bmc, BmcIdentity, FanReading } from '#ports/bmc'
 import { ask } from './ask.ts'
 import { signalsAfter } from './signals.ts'
 
@@ -23,7 +23,7 @@ export function labBmc(lab: LabWorld): Bmc {
       mapAnswer(bmcBehind(world, node), of),
     )
   return {
-    identity: async (node) => read(node, 'identity', ({ systemUuid, serial }) => ({ systemUuid, serial })),
+    identity: async (node) => read(node, 'identity', identityOf),
     power: async (node) => {
       const answer = bmcBehind(world, node)
       if (answer.is === 'refused') return { is: 'unknown', reason: answer.text }
@@ -57,6 +57,10 @@ export function labBmc(lab: LabWorld): Bmc {
     },
   }
 }
+
+/** An empty FRU and an unset GUID prove nothing. */
+const identityOf = ({ systemUuid, serial, bmc }: WorldNode): BmcIdentity =>
+  bmc.anonymous === true ? { systemUuid: 'unknown', serial: 'unknown' } : { systemUuid, serial }
 
 const mapAnswer = <A, B>(answer: Answer<A>, of: (value: A) => B): Answer<B> =>
   answer.is === 'done' ? { is: 'done', value: of(answer.value) } : answer

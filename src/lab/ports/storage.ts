@@ -96,7 +96,7 @@ function observeCeph(world: World, ceph: WorldCeph): CephObservation {
     osds: ceph.osds.map(({ id, host, up, in: isIn }) => ({ id, host, up, in: isIn })),
     pools: ceph.pools,
     placementGroups: ceph.reported,
-    monitors: ceph.monitors.map((monitor) => ({ ...monitor })),
+    monitors: ceph.monitors.map(({ host, inQuorum }) => ({ host, inQuorum })),
     ...(ceph.activeMgrHost === undefined ? {} : { activeMgrHost: ceph.activeMgrHost }),
     services: [...ceph.services],
     flags: [...ceph.flags],

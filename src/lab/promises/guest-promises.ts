@@ -131,10 +131,12 @@ export function checkTogether(world: World, vmid: Vmid): void {
   }
 }
 
-/** A live move of ours has switched: was its pause within the guest's budget? */
+/** A live move, ours or one that our maintenance mode made HA do, has switched: was its pause within the guest's budget? */
 export function expectTold(world: World, id: string): void {
   const move = world.migrations[id]
-  if (move?.phase !== 'finishing' || move.by !== 'us' || move.blackoutMs === undefined) return
+  if (move?.phase !== 'finishing' || move.blackoutMs === undefined) return
+  const ours = move.by === 'us' || (move.by === 'ha' && world.nodes[move.from]?.haMaintenance !== 'off')
+  if (!ours) return
   const budgetMs = guestOf(world, move.guest)?.spec.pauseBudgetMs
   if (budgetMs === undefined || move.blackoutMs <= budgetMs) return
   const { guest, blackoutMs } = move

@@ -9,11 +9,16 @@ export function checkShutdown(world: World, command: WorldCommand): void {
   if (!node) return
   const running = runningAt(world, node.name).map(({ spec }) => spec.vmid)
   if (running.length > 0) breakPromise(world, 1, `${node.name} was switched off while ${running.join(', ')} ran on it`)
-  const ceph = cephOf(world)
-  const osds = ceph ? osdsOn(ceph, node.name).map(({ id }) => id) : []
-  const answer = osds.length > 0 ? askOkToStop(world, osds) : undefined
-  if (answer && !answer.ok) breakPromise(world, 1, `${node.name} was switched off: ${answer.text}`)
+  checkOsds(world, command)
   checkSecondAway(world, node)
+}
+
+/** All OSDs of the host together. */
+export function checkOsds(world: World, { node, kind }: WorldCommand): void {
+  const ceph = cephOf(world)
+  const osds = ceph && node !== undefined ? osdsOn(ceph, node).map(({ id }) => id) : []
+  const answer = osds.length > 0 ? askOkToStop(world, osds) : undefined
+  if (answer && !answer.ok) breakPromise(world, 1, `${kind} of ${node}: ${answer.text}`)
 }
 
 export function checkHardOff(world: World, command: WorldCommand): void {
@@ -22,12 +27,17 @@ export function checkHardOff(world: World, command: WorldCommand): void {
   checkShutdown(world, command)
 }
 
+/** A node that died so lately has not kept anybody waiting for an answer yet: nobody could know. */
+const UNSEEN_MS = 30_000
+
 const domainOf = (node: WorldNode) => node.chassis ?? node.name
 const isAway = (node: WorldNode) => node.state !== 'running'
 
 /** Somebody else's node is away already: ours would be the second. */
 function checkSecondAway(world: World, node: WorldNode): void {
-  const other = Object.values(world.nodes).find((one) => isAway(one) && domainOf(one) !== domainOf(node))
+  const other = Object.values(world.nodes).find(
+    (one) => isAway(one) && domainOf(one) !== domainOf(node) && world.nowMs - one.stateSinceMs >= UNSEEN_MS,
+  )
   if (other) breakPromise(world, 2, `${node.name} was switched off while ${other.name} was away`)
 }
 

@@ -20,7 +20,7 @@ export function cephOf(world: World): WorldCeph | undefined {
 }
 
 /** What the placement groups really are now. */
-export function countPlacementGroups(world: World, ceph: WorldCeph): PgCounts {
+function countPlacementGroups(world: World, ceph: WorldCeph): PgCounts {
   const { total } = ceph.placementGroups
   const inside = ceph.osds.filter((osd) => osd.in)
   const down = inside.filter((osd) => !osd.up).length
@@ -74,7 +74,7 @@ export function upOsds(world: World, host: NodeName): void {
   let awayMs = 0
   let backfills = false
   for (const osd of osdsOn(ceph, host)) {
-    if (osd.up || osd.broken) continue
+    if (osd.up || osd.broken || !hasDisk(world, osd)) continue
     awayMs = Math.max(awayMs, world.nowMs - (osd.downSinceMs ?? world.nowMs))
     backfills ||= osd.autoOut
     osd.up = true
@@ -85,6 +85,12 @@ export function upOsds(world: World, host: NodeName): void {
   }
   const lasts = Math.min(RECOVERY_AT_LEAST_MS + awayMs * RECOVERY_SHARE_OF_ABSENCE, RECOVERY_AT_MOST_MS)
   recoverFor(world, ceph, backfills ? BACKFILL_MS : lasts)
+}
+
+/** A disk that the repair left unplugged. */
+function hasDisk(world: World, { host, serial }: WorldOsd): boolean {
+  const disks = world.nodes[host]?.hardware.disks
+  return disks === undefined || disks === 'unknown' || disks.some((disk) => disk.serial === serial)
 }
 
 function recoverFor(world: World, ceph: WorldCeph, lastsMs: number): void {
@@ -146,7 +152,9 @@ export function lowerFlag(world: World, ceph: WorldCeph, flag: Flag): void {
 export function refreshMonitors(world: World): void {
   const ceph = cephOf(world)
   if (!ceph) return
-  for (const monitor of ceph.monitors) monitor.inQuorum = world.nodes[monitor.host]?.online === true
+  for (const monitor of ceph.monitors) {
+    monitor.inQuorum = monitor.broken !== true && world.nodes[monitor.host]?.online === true
+  }
   for (const mgr of ceph.mgrs) mgr.up = world.nodes[mgr.host]?.online === true
   const active = ceph.mgrs.find(({ host }) => host === ceph.activeMgrHost)
   if (active?.up !== true) passMgr(ceph)

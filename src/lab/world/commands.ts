@@ -133,7 +133,8 @@ export const setIdentify: WorldCommands['setIdentify'] = (world, bmcOf, on, by, 
   throughBmc(world, { bmcOf, by, kind: 'set-locate' }, ({ bmc }) => {
     bmc.locateOn = on
     delete bmc.locateUntilMs
-    if (on && forS !== undefined) bmc.locateUntilMs = world.nowMs + forS * 1000
+    const lastsS = Math.min(forS ?? Number.POSITIVE_INFINITY, bmc.locateLimitS ?? Number.POSITIVE_INFINITY)
+    if (on && Number.isFinite(lastsS)) bmc.locateUntilMs = world.nowMs + lastsS * 1000
   })
 
 export const clearSel: WorldCommands['clearSel'] = (world, bmcOf, by) =>

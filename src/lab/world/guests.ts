@@ -33,12 +33,16 @@ export function publish(world: World): void {
   for (const node of Object.values(world.nodes)) refreshLrm(world, node)
   for (const node of Object.values(world.nodes)) node.listed = { online: node.online, atMs: world.nowMs }
   for (const guest of allGuests(world)) {
-    if (!guest.listedBehind || world.nodes[guest.node]?.online !== true) continue
+    if (!guest.listedBehind || !reports(world.nodes[guest.node])) continue
     guest.listedBehind = false
     const status = isRunning(guest) ? 'running' : 'stopped'
     guest.listed = { node: guest.node, status, ...(guest.lock === undefined ? {} : { lock: guest.lock }) }
   }
 }
+
+/** Only a node that lives tells of its guests. */
+const reports = (node: WorldNode | undefined) =>
+  node?.state === 'running' || (node?.state === 'shutting-down' && node.online)
 
 /** Without services the LRM goes idle and its watchdog stands by; maintenance mode is told by the CRM. */
 function refreshLrm(world: World, node: WorldNode): void {

@@ -1,17 +1,17 @@
 /** Proxmox's HA: the queue behind `hamigrate`, maintenance mode with its silent gaps, recovery from a dead node. */
 import type { NodeName, Vmid } from '#domain/ids'
 import { drawBetween } from './draw.ts'
-import { hasEvent, schedule } from './events.ts'
+import { cancelEvents, hasEvent, schedule } from './events.ts'
 import { allGuests, guestOf, isManaged, isRunning, runGuest, runningAt } from './guests.ts'
 import { beginMigration } from './migration.ts'
 import type { By, World, WorldGuest, WorldMigration, WorldNode } from './state.ts'
 import { beginTask, endTask, HA_USER } from './tasks.ts'
 
 /** The LRM's own workers a node; nobody's max-workers limits them. */
-export const LRM_WORKERS = 4
+const LRM_WORKERS = 4
 const QUEUE_FROM_MS = 5_000
 const QUEUE_TO_MS = 15_000
-export const HA_ROUND_MS = 10_000
+const HA_ROUND_MS = 10_000
 const QUEUED_TASK_MS = 1_500
 /** Offline after about 75 s, guests elsewhere after about 3 min (field notes). */
 export const SEEN_OFFLINE_AFTER_MS = 75_000
@@ -161,6 +161,7 @@ function loadOf(world: World, node: WorldNode): number {
 
 export function switchMaintenance(world: World, node: WorldNode, on: boolean): void {
   if (on === (node.haMaintenance !== 'off')) return
+  cancelEvents(world, (event) => event.kind === 'ha-maintenance' && event.node === node.name)
   node.haMaintenance = on ? 'requested' : 'off'
   if (on) {
     schedule(world, world.nowMs + HA_ROUND_MS, { kind: 'ha-maintenance', node: node.name })

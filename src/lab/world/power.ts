@@ -1,6 +1,6 @@
 /** A node's life: orderly shutdown, power off, boot, death, cords pulled and put back. */
 import type { NodeName } from '#domain/ids'
-import { powerIsOn, spinFans, writeSel } from './bmc.ts'
+import { powerIsOn, startFans, stopFans, writeSel } from './bmc.ts'
 import { cephOf, DOWN_GRACE_MS, downOsds, osdsOn, refreshMonitors, upOsds } from './ceph.ts'
 import { drawBetween } from './draw.ts'
 import { cancelEvents, schedule } from './events.ts'
@@ -42,7 +42,7 @@ export function beginShutdown(world: World, node: WorldNode, by: By): void {
 export function seenOffline(world: World, name: NodeName): void {
   const node = world.nodes[name]
   if (!node?.online || node.state === 'running') return
-  if (node.state === 'hung' && node.lrm.watchdog === 'active') resetByWatchdog(world, node)
+  if (node.state === 'hung' && runningAt(world, name).some(isManaged)) resetByWatchdog(world, node)
   node.online = false
   node.offlineSinceMs = world.nowMs
   if (!node.lrmPinned) node.lrm = { ...node.lrm, state: node.haMaintenance === 'off' ? 'lost' : 'maintenance' }
@@ -53,7 +53,7 @@ export function seenOffline(world: World, name: NodeName): void {
   publishSoon(world)
 }
 
-/** The watchdog of an active LRM fires before quorum starts the guests elsewhere: nothing runs twice. */
+/** Where HA guests run the LRM's watchdog is armed: it fires before quorum starts them elsewhere, so nothing runs twice. */
 function resetByWatchdog(world: World, node: WorldNode): void {
   powerIsGone(world, node, 'ha')
   beginBoot(world, node)
@@ -85,7 +85,7 @@ export function powerIsGone(world: World, node: WorldNode, by: By): void {
   if (before === 'off' || before === 'dead') return
   enter(world, node, 'off')
   node.downBy ??= by
-  spinFans(node, false)
+  stopFans(node)
   forgetPlans(world, node.name)
   stopWorkers(world, node.name)
   breakMigrations(world, node.name)
@@ -131,7 +131,8 @@ export function hangNode(world: World, node: WorldNode): void {
 export function beginBoot(world: World, node: WorldNode): void {
   if (node.state !== 'off' || node.cordsPulled) return
   enter(world, node, 'booting')
-  spinFans(node, true)
+  startFans(world, node)
+  if (node.repairEffects.includes('does-not-boot')) return
   const bootMs = drawBetween(world, `power/${node.name}`, BOOT_FROM_MS, BOOT_TO_MS)
   schedule(world, world.nowMs + bootMs, { kind: 'node-booted', node: node.name })
 }

@@ -145,6 +145,10 @@ export type WorldBmc = {
   locateOn: boolean
   /** The LED goes out by itself then; absent: forced on for good. */
   locateUntilMs?: number
+  /** It takes no longer interval than this, whatever was asked. */
+  locateLimitS?: number
+  /** Its FRU is empty and its GUID unset: it cannot say who it is. */
+  anonymous?: boolean
 }
 
 export type WorldNode = {
@@ -327,7 +331,8 @@ export type WorldCeph = {
   reported: PgCounts
   reportPending: boolean
   recoveryUntilMs?: number
-  monitors: { host: NodeName; inQuorum: boolean }[]
+  /** broken: its daemon does not start, whatever its node does. */
+  monitors: { host: NodeName; inQuorum: boolean; broken?: boolean }[]
   mgrs: { host: NodeName; up: boolean }[]
   activeMgrHost?: NodeName
   services: { kind: string; host: NodeName }[]

@@ -4,7 +4,7 @@ import type { NodeName, Vmid } from '#domain/ids'
 import type { ProbeReading } from '#domain/measurement'
 import type { MoveMode } from '#domain/plan'
 import type { Snapshot } from '#domain/snapshot'
-import type { ApiName, By, World, WorldGuest, WorldMail, WorldMigration, WorldNode, WorldTask } from './state.ts'
+import type { ApiName, By, World, WorldMail, WorldMigration, WorldNode, WorldTask } from './state.ts'
 
 /**
  * A refusal carries Proxmox's own status and words (recordings), so that a wire server answers it as it stands:
@@ -68,26 +68,23 @@ export type ApiVerdict =
   /** Do the effect, then drop the connection instead of answering. */
   | { readonly is: 'answer-lost' }
 
-/** queries.ts exports each of these as a function; none changes the world but `consultApi`, which draws and counts. */
+/**
+ * queries.ts exports these; none changes the world but `consultApi`, which draws and counts. Beside them: `guestOf`, `isRunning`,
+ * `runningAt` in guests.ts, `powerIsOn`, `ledIsOn` in bmc.ts, `cephOf`, `osdsOn`, `askOkToStop` in ceph.ts.
+ */
 export type WorldQueries = {
   /** Every wire request and every port call asks first. `path` as on the wire: '/nodes/pve3/qemu/101/migrate'. */
   consultApi(world: World, call: { readonly api: ApiName; readonly method: string; readonly path: string }): ApiVerdict
   nodeOf(world: World, name: string): WorldNode | undefined
-  guestOf(world: World, vmid: number): WorldGuest | undefined
+  /** Not one that vanished. */
   taskOf(world: World, upid: string): WorldTask | undefined
   /** The node's own API answers: it runs, and its proxy finds it. Else 595's text. */
   reachable(world: World, node: NodeName): Answer<WorldNode>
-  isRunning(guest: WorldGuest): boolean
   quorate(world: World): boolean
   votesNow(world: World): { readonly have: number; readonly expected: number; readonly needed: number }
   migrationOf(world: World, vmid: number): WorldMigration | undefined
-  /** Brought up to now: bytes and allowed pause of a running migration. */
+  /** A copy, brought up to now: bytes and allowed pause of a running migration. */
   migrationNow(world: World, id: string): WorldMigration | undefined
-  okToStop(
-    world: World,
-    osds: readonly number[],
-  ): { readonly ok: boolean; readonly text: string; readonly badPgs: number }
-  powerIsOn(node: WorldNode): boolean
   /** The chassis behind a BMC address, or why none answers. */
   bmcBehind(world: World, bmcOf: NodeName): Answer<WorldNode>
   probeReading(world: World, query: { guest: Vmid; fromMs: number; toMs: number }): ProbeReading

@@ -64,14 +64,16 @@ function canBePacked(world: CheckWorld, plan: Plan, failed: Node, remain: readon
 const bytes = (group: readonly Guest[]): number => group.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
 const coresOf = (group: readonly Guest[]): number => group.reduce((sum, { cpuCores }) => sum + cpuCores, 0)
 
+/** Several pins on one guest hold together: what is left may be this node alone. */
 function isPinnedTo(world: CheckWorld, guest: Guest, only: NodeName): boolean {
-  return world.cluster.rules.some(
-    (rule) =>
-      rule.kind === 'pin' &&
-      rule.strict &&
-      rule.guests.includes(guest.vmid) &&
-      rule.nodes.every((node) => node === only),
+  const pins = world.cluster.rules.filter(
+    (rule) => rule.kind === 'pin' && rule.strict && rule.guests.includes(guest.vmid),
   )
+  if (pins.length === 0) return false
+  const allowed = world.cluster.nodes.filter(({ name }) =>
+    pins.every((rule) => rule.kind === 'pin' && rule.nodes.includes(name)),
+  )
+  return allowed.every(({ name }) => name === only)
 }
 
 /** Running guests of the node, with the partners who were with them from the start. */

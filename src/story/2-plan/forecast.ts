@@ -178,17 +178,20 @@ function blackoutOf(stream: Stream, model: ForecastModel): number {
 }
 
 const PARALLEL_LIMIT = 8
+/** One more stream has to shorten the plan by this part. */
+const WORTH = 0.01
 
 /**
  * The parallelism: fewest budget overruns, then least pause weighed by what the owners accept, then the shortest plan. A pause within
- * half its budget weighs nothing, or one stream at a time would always win by a few milliseconds.
+ * half its budget weighs nothing, or one stream at a time would always win by a few milliseconds; and more streams have to be worth it,
+ * since guests write faster than they did when they were measured.
  */
 export function chooseParallel(moves: readonly DraftMove[], model: ForecastModel, wanted: number | 'auto') {
   if (wanted !== 'auto') return { parallel: wanted, ...forecast(moves, model, wanted) }
   let best: { parallel: number; moves: readonly TimedMove[]; makespanS: number; weighed: readonly number[] } | undefined
   for (let parallel = 1; parallel <= PARALLEL_LIMIT; parallel++) {
     const one = forecast(moves, model, parallel)
-    const weighed = [overruns(one.moves).length, weighedPause(one.moves), one.makespanS]
+    const weighed = [overruns(one.moves).length, weighedPause(one.moves), one.makespanS * (1 + WORTH * parallel)]
     if (best === undefined || isLess(weighed, best.weighed)) best = { parallel, ...one, weighed }
   }
   return best ?? { parallel: 1, moves: [], makespanS: 0 }

@@ -79,19 +79,20 @@ function inOrder(board: Board, units: readonly Unit[], ordering: Ordering): read
   }
 }
 
-/** A link that is clearly slower than the source's own costs pause and time, which weigh more than balance. */
+/** What one stream fills; a source's faster link is for many streams. */
+const STREAM_BITS_PER_SECOND = 8.8e9
+/** Above this part of their limit cores weigh as memory does. */
+const CPU_TIGHT = 0.85
+
+/** A link that is clearly slower than a stream costs pause and time, which weigh more than balance. */
 const isSlow = (board: Board, unit: Unit, target: number): boolean =>
-  board.node(target).linkBitsPerSecond < board.node(unit.home).linkBitsPerSecond / 2
+  board.node(target).linkBitsPerSecond < Math.min(STREAM_BITS_PER_SECOND, board.node(unit.home).linkBitsPerSecond) / 2
 
 function costOf(board: Board, unit: Unit, target: number): number {
   const fraction = ((board.memory[target] ?? 0) + unit.memoryBytes) / board.node(target).memoryBytes
   const cpu = ((board.cpu[target] ?? 0) + unit.cpuCores) / Math.max(1, board.cpuLimit[target] ?? 1)
-  return (
-    board.dislikes(unit, target) * 1_000 +
-    (isSlow(board, unit, target) ? 100 : 0) +
-    Math.max(fraction, cpu) +
-    fraction / 1e3
-  )
+  const load = cpu > CPU_TIGHT ? Math.max(fraction, cpu) : fraction
+  return board.dislikes(unit, target) * 1_000 + (isSlow(board, unit, target) ? 100 : 0) + load + cpu / 1e3
 }
 
 function bestTarget(search: Search, unit: Unit): number | undefined {
@@ -223,6 +224,7 @@ function* victimSets(
     .map((index) => board.unit(index))
     .filter((victim) => mayLeave(search, victim))
     .toSorted((a, b) => rank(search, a) - rank(search, b) || a.memoryBytes - b.memoryBytes)
+  search.looks -= all.length
   const enough = all.filter((victim) => fitsWithout(search, unit, target, [...forced, victim]))
   for (const victim of enough.slice(0, VICTIMS_TRIED_LIMIT)) yield [...forced, victim]
   const few = all

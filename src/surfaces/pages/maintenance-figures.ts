@@ -2,6 +2,7 @@
 import { bytesText, durationText, measuredText, timeText } from '#domain/figures'
 import { copiedFraction } from '#domain/status'
 import {
+  endOf,
   homecomingOf,
   longestBlackoutOf,
   longestProbeGapOf,
@@ -20,7 +21,7 @@ export function movesCard({ moves, guests }: MaintenanceView): Html | undefined 
     (
       move,
     ) => html`<tr><td class="num"><b>${move.guest}</b><br><small class="dim">${names.get(move.guest) ?? ''}</small></td>
-<td>${move.from} → ${move.to}<br><small class="dim">${move.mode}${PURPOSES[move.purpose]}</small></td><td>${moveState(move)}</td></tr>`,
+<td>${move.from} → ${endOf(move)}<br><small class="dim">${move.mode}${PURPOSES[move.purpose]}${endOf(move) !== move.to && `, HA’s choice; sent to ${move.to}`}</small></td><td>${moveState(move)}</td></tr>`,
   )
   return html`<section class="card"><h2>Moves</h2><div class="scroll" tabindex="0" role="region" aria-label="Moves"><table>
 <thead><tr><th scope="col">Guest</th><th scope="col">Way</th><th scope="col">State</th></tr></thead><tbody>${rows}</tbody></table></div></section>`

@@ -159,3 +159,7 @@ export function cephRequest(world: World, body: unknown): CliAnswer {
   }
   throw new DriverError('lab', 'answer a ceph command', { retry: 'never', text: 'it came without arguments' })
 }
+
+/** For a shell, which reads no JSON: "CODE LENGTH", then LENGTH bytes of standard output, then standard error. */
+export const plainText = ({ code, stdout, stderr }: CliAnswer) =>
+  `${code} ${Buffer.byteLength(stdout)}\n${stdout}${stderr}`

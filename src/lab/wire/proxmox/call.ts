@@ -1,6 +1,7 @@
 /** One call as a route sees it, and the table that finds the route. */
 import type { NodeName } from '#domain/ids'
 import type { World } from '#lab/world/state'
+import { OUR_USER } from '#lab/world/tasks'
 import { type PveAnswer, wrongParameters } from './answer.ts'
 import { type LabToken, may } from './rights.ts'
 
@@ -69,3 +70,6 @@ export function missingRight({ right }: Route, token: LabToken, at: PveCall['at'
   if (anyOf.some((one) => may(token, path, one))) return undefined
   return `Permission check failed (${path}, ${anyOf.join('|')})`
 }
+
+/** Our token's deeds are ours; another token is a colleague's. */
+export const byOf = ({ token }: PveCall): 'us' | 'others' => (token.id === OUR_USER ? 'us' : 'others')

@@ -5,8 +5,7 @@ import { clearFlag, failMgr, monitorsAway, setFlag, stopOsds } from '#lab/world/
 import type { WorldCeph, WorldOsd } from '#lab/world/state'
 import { beginTask, endTask } from '#lab/world/tasks'
 import { bit, data, type PveAnswer, refusal, wrongParameters } from './answer.ts'
-import type { PveCall, Route } from './call.ts'
-import { byOf } from './node-routes.ts'
+import { byOf, type PveCall, type Route } from './call.ts'
 
 const NO_CEPH = "pveceph configuration not initialized - missing '/etc/pve/ceph.conf', missing '/etc/pve/ceph'"
 /** Those that the API offers; recorded with their descriptions, which nobody reads. */

@@ -1,8 +1,10 @@
 /** /version, /cluster and /nodes as lists: what the cluster says of itself, as stale and as silent as the real one. */
+import { nodeName } from '#domain/ids'
+import { startMigration } from '#lab/world/commands'
 import { quorate } from '#lab/world/queries'
 import type { World, WorldNode } from '#lab/world/state'
 import { bit, data, inSeconds, notImplemented, type PveAnswer, refusal } from './answer.ts'
-import type { PveCall, Route } from './call.ts'
+import { byOf, type PveCall, type Route } from './call.ts'
 import { guestInList, nodeInList, poolOf, taskInList, visible } from './render.ts'
 import { may, permissionsOf } from './rights.ts'
 
@@ -156,7 +158,26 @@ export const haRoutes: readonly Route[] = [
   { method: 'GET', path: '/cluster/ha/groups', right: ['/', 'Sys.Audit'], answer: haGroups },
   { method: 'GET', path: '/cluster/ha/status/current', right: ['/', 'Sys.Audit'], answer: haCurrent },
   { method: 'GET', path: '/cluster/ha/status/manager_status', right: ['/', 'Sys.Audit'], answer: managerStatus },
+  {
+    method: 'POST',
+    path: '/cluster/ha/resources/{sid}/migrate',
+    takes: ['node'],
+    needs: ['node'],
+    right: ['/', 'Sys.Console'],
+    answer: haMigrate,
+  },
 ]
+
+/** Recorded: an unknown node is accepted with 200, and nothing comes of it. */
+function haMigrate(call: PveCall): PveAnswer {
+  const { world, at, params } = call
+  const guest = managed(world).find((one) => sid(one) === at.sid)
+  if (guest === undefined) return refusal(500, `cannot migrate service '${at.sid}', not HA managed`)
+  const to = nodeName(params.node ?? '')
+  const request = { guest: guest.spec.vmid, from: guest.node, to, mode: 'live', withLocalDisks: false } as const
+  if (world.nodes[to] !== undefined) startMigration(world, { ...request, by: byOf(call), user: call.token.id })
+  return data({ sid: at.sid, 'requested-node': to })
+}
 
 function haResources({ world, shuffled }: PveCall): PveAnswer {
   return data(

@@ -9,7 +9,7 @@ import { drawAt } from '#domain/random'
 import type { LabWorld } from '#lab/world/lab-world'
 import { consultApi, reachable } from '#lab/world/queries'
 import { OUR_USER } from '#lab/world/tasks'
-import { selfSignedCertificate } from '../tls.ts'
+import { type LabCertificate, selfSignedCertificate } from '../tls.ts'
 import { notImplemented, type PveAnswer, refusal } from './answer.ts'
 import { missingRight, type PveCall, type Route, routeFinder, wrongIn } from './call.ts'
 import { cephRoutes } from './ceph-routes.ts'
@@ -58,6 +58,8 @@ export async function serveProxmox(options: {
   readonly host?: string
   /** By node, so that a lab that starts again keeps its addresses. */
   readonly ports?: Readonly<Record<string, number>>
+  /** By node, for the same reason; made anew where there is none. */
+  readonly certificates?: Readonly<Record<string, LabCertificate>>
 }): Promise<ServedProxmox> {
   const { lab, onChange, host = '127.0.0.1' } = options
   const { seed, nodes, nowMs } = lab.state
@@ -65,9 +67,10 @@ export async function serveProxmox(options: {
   const serving: Serving = { lab, tokens, find: routeFinder(ROUTES), onChange, shuffled: shuffler(seed) }
   const [first] = tokens
   const listeners = await Promise.all(
-    Object.keys(nodes).map((name) =>
-      listen(serving, nodeName(name), { host, port: options.ports?.[name] ?? 0, nowMs }),
-    ),
+    Object.keys(nodes).map((name) => {
+      const certificate = options.certificates?.[name] ?? selfSignedCertificate(name, nowMs)
+      return listen(serving, nodeName(name), { host, port: options.ports?.[name] ?? 0, certificate })
+    }),
   )
   return {
     endpoints: listeners.map(({ url, node, fingerprint256 }) => ({
@@ -107,9 +110,9 @@ function shuffler(seed: number): PveCall['shuffled'] {
 async function listen(
   serving: Serving,
   node: NodeName,
-  { host, port, nowMs }: { readonly host: string; readonly port: number; readonly nowMs: number },
+  { host, port, certificate }: { readonly host: string; readonly port: number; readonly certificate: LabCertificate },
 ) {
-  const { key, cert, fingerprint256 } = selfSignedCertificate(node, nowMs)
+  const { key, cert, fingerprint256 } = certificate
   const server = createServer({ key, cert }, (request, response) => {
     handle(serving, node, request, response).catch((error: unknown) => response.destroy(error as Error))
   })

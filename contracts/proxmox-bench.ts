@@ -1,11 +1,12 @@
-/** For tests beside the driver: a driver, its client or its Ceph fallback over a replayed tape. */
-import { type Replay, replayProxmox, type Tape } from '#contracts/replay-proxmox'
+/** For the driver's tests: a driver, its client or its Ceph fallback over a replayed tape. */
+
 import { nodeName } from '#domain/ids'
 import { secret } from '#domain/secret'
-import { proxmoxCeph } from './ceph-fallback.ts'
-import { type ProxmoxClient, proxmoxClient } from './client.ts'
-import type { ProxmoxConfig } from './config.ts'
-import { type ProxmoxHypervisor, proxmoxHypervisor } from './hypervisor.ts'
+import { proxmoxCeph } from '#drivers/proxmox/ceph-fallback'
+import { type ProxmoxClient, proxmoxClient } from '#drivers/proxmox/client'
+import type { ProxmoxConfig } from '#drivers/proxmox/config'
+import { type ProxmoxHypervisor, proxmoxHypervisor } from '#drivers/proxmox/hypervisor'
+import { type Replay, replayProxmox, type Tape } from './replay-proxmox.ts'
 
 export const NOW_MS = 1_795_332_811_000
 export const TOKEN = '11111111-2222-3333-4444-555555555555'

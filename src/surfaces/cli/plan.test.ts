@@ -1,0 +1,103 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { addPlanCommands } from './plan.ts'
+
+const SNAPSHOT = fileURLToPath(new URL('../../drivers/snapshot/fixtures/example-snapshot.json', import.meta.url))
+let folder = ''
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'coulisse-plan-'))
+})
+
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
+
+/** Runs the command in this process: what it wrote, and how it would exit. */
+async function run(...args: string[]): Promise<{ out: string; err: string; exit: number }> {
+  const written = { out: '', err: '' }
+  const keep = (where: 'out' | 'err') => (text: unknown) => {
+    written[where] += String(text)
+    return true
+  }
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation(keep('out'))
+  const err = vi.spyOn(process.stderr, 'write').mockImplementation(keep('err'))
+  const before = process.exitCode
+  process.exitCode = 0
+  const program = new Command('coulisse')
+  addPlanCommands(program)
+  await program.parseAsync(args, { from: 'user' })
+  const exit = Number(process.exitCode)
+  process.exitCode = before
+  out.mockRestore()
+  err.mockRestore()
+  return { ...written, exit }
+}
+
+async function file(name: string, content: unknown): Promise<string> {
+  const path = join(folder, name)
+  await writeFile(path, JSON.stringify(content))
+  return path
+}
+
+describe('plan', () => {
+  test('exits 3 with the containers as blockers where nobody allowed a restart', async () => {
+    const { out, exit, err } = await run('plan', '--snapshot', SNAPSHOT, '--drain', 'pve3', '--json')
+    const plan = JSON.parse(out)
+    expect({ exit, err }).toEqual({ exit: 3, err: '' })
+    expect(plan).toMatchObject({ format: 'coulisse/plan@1', drain: ['pve3'], feasible: false })
+    const blocked = plan.blockers.filter(({ kind }: { kind: string }) => kind === 'restart-not-allowed')
+    expect(blocked.map(({ guest }: { guest: number }) => guest)).toEqual([125, 126, 128, 135])
+  })
+
+  test('exits 0 once restarts are allowed and the reserve is lifted, and check-plan agrees', async () => {
+    const policy = await file('policy.json', { allowRestart: 'all', lifted: ['reserve-unmet'] })
+    const { out, exit } = await run('plan', '--snapshot', SNAPSHOT, '--drain', 'pve3', '--policy', policy, '--json')
+    expect(exit).toBe(0)
+    const plan = await file('plan.json', JSON.parse(out))
+    const checked = await run('check-plan', '--snapshot', SNAPSHOT, '--plan', plan, '--policy', policy, '--json')
+    expect(checked).toEqual({ out: '{"violations":[]}\n', err: '', exit: 0 })
+  })
+
+  test('drains two nodes, and shows a table to a person', async () => {
+    const { out } = await run('plan', '--snapshot', SNAPSHOT, '--drain', 'pve3', '--drain', 'pve4')
+    expect(out).toContain('Drain pve3, pve4')
+    expect(out).toMatch(/pve5 +\d/)
+  })
+
+  test('exits 2 on bad input, one line a fault, nothing on stdout', async () => {
+    const bad = await file('bad.json', { format: 'coulisse/snapshot@1' })
+    const { out, err, exit } = await run('plan', '--snapshot', bad, '--drain', 'pve3', '--json')
+    expect({ out, exit }).toEqual({ out: '', exit: 2 })
+    expect(err.trimEnd().split('\n')).toHaveLength(4)
+    expect(await run('plan', '--snapshot', SNAPSHOT, '--drain', 'pve9', '--json')).toMatchObject({ out: '', exit: 2 })
+    expect(await run('plan', '--snapshot', join(folder, 'none.json'), '--drain', 'pve3')).toMatchObject({
+      out: '',
+      exit: 2,
+    })
+    expect(await run('plan')).toMatchObject({ out: '', exit: 2 })
+  })
+})
+
+describe('check-plan', () => {
+  test('judges a person’s plan, which holds little more than its moves', async () => {
+    const moves = [{ step: 1, guest: 129, from: 'pve3', to: 'pve5', mode: 'live' }]
+    const plan = await file('plan.json', { format: 'coulisse/plan@1', drain: ['pve3'], feasible: true, moves })
+    const { out, exit } = await run('check-plan', '--snapshot', SNAPSHOT, '--plan', plan, '--json')
+    expect(exit).toBe(3)
+    const kinds = JSON.parse(out).violations.map(({ kind }: { kind: string }) => kind)
+    expect(new Set(kinds)).toEqual(new Set(['pinned', 'node-not-empty']))
+  })
+
+  test('exits 2 on a plan that is none', async () => {
+    const plan = await file('plan.json', { format: 'coulisse/plan@1', moves: [{}] })
+    const { out, err, exit } = await run('check-plan', '--snapshot', SNAPSHOT, '--plan', plan, '--json')
+    expect({ out, exit }).toEqual({ out: '', exit: 2 })
+    expect(err).toContain('plan $.moves[0].step')
+  })
+})

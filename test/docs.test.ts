@@ -1,0 +1,38 @@
+/** What the documents promise a program can hold: links lead somewhere, the example configuration is accepted. */
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parseConfig } from '#app/config'
+import { COMMANDS } from '#surfaces/cli/commands'
+import { filesBelow, linesOf, ROOT, textOf } from './tidy.ts'
+
+const documents = ['README.md', ...filesBelow('docs', '.md')]
+
+test('every link inside the repository leads to a file', () => {
+  const dead = documents.flatMap((path) =>
+    [...textOf(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]
+      .map(([, target]) => join(dirname(path), target ?? ''))
+      .filter((target) => !existsSync(join(ROOT, target)))
+      .map((target) => `${path}: ${target}`),
+  )
+  expect(dead).toEqual([])
+})
+
+test('the example configuration of docs/operations.md is accepted as it stands', () => {
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(textOf('docs/operations.md')) ?? []
+  expect(parseConfig(example, 'docs/operations.md').cluster).toBe('mad1')
+})
+
+test('every command that the documents name exists', () => {
+  const known = new Set(COMMANDS.flatMap(({ names }) => names))
+  const named = documents.flatMap((path) =>
+    [...textOf(path).matchAll(/\.\/coulisse ([a-z][a-z-]*)/g)].map(([, name]) => `${name} in ${path}`),
+  )
+  expect(named.length).toBeGreaterThan(0)
+  expect(named.filter((one) => !known.has(one.split(' ')[0] ?? ''))).toEqual([])
+})
+
+test('the README is one page', () => {
+  const beforeTheLog = textOf('README.md').split('## The log of one night')[0] ?? ''
+  expect(linesOf(beforeTheLog).length).toBeLessThanOrEqual(60)
+})
