@@ -106,7 +106,9 @@ function addressesOf(dir: string, hosts: readonly string[]): ReadonlyMap<string,
   return new Map(hosts.map((host, index) => [host, `127.${1 + (a % 254)}.${b}.${index + 1}`]))
 }
 
-const storeOf = (dir: string) => join(STORES, `coulisse-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
+/** Where the OSDs of a state folder keep their data. */
+export const storeOf = (dir: string) =>
+  join(STORES, `coulisse-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
 
 async function prepare({ dir, hosts, osds, client }: RealCephOptions): Promise<Cluster> {
   const daemons = daemonsIn(dir)

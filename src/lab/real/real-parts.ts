@@ -5,8 +5,9 @@ import type { NodeName } from '#domain/ids'
 import type { LabWorld } from '#lab/world/lab-world'
 import { attachReal } from './attach.ts'
 import { type RealBmc, startRealBmcs } from './bmcs.ts'
-import { type RealCeph, startRealCeph } from './ceph-cluster.ts'
+import { type RealCeph, startRealCeph, storeOf } from './ceph-cluster.ts'
 import type { CephxUser } from './ceph-conf.ts'
+import { daemonsIn } from './processes.ts'
 import { startVerifyingClient, type VerifyReport } from './verifying-client.ts'
 
 export type RealParts = {
@@ -40,6 +41,7 @@ export type RealPartsOptions = {
 
 /** A mini cluster stays mini, however many nodes the world has; a pool of three copies needs four hosts to lose one and stay whole. */
 const HOSTS_LIMIT = 8
+const PARTS = ['client', 'bmc', 'ceph'] as const
 
 export async function startRealParts(options: RealPartsOptions): Promise<RealParts> {
   const { lab, onChange, dir, cephClient, firstBmcPort, log = () => undefined } = options
@@ -76,13 +78,27 @@ export async function startRealParts(options: RealPartsOptions): Promise<RealPar
       report: client.report,
       close: async () => {
         const last = await client.stop()
-        for (const end of ends) await end()
+        await endAll(ends)
         await rm(dir, { recursive: true, force: true })
         return last
       },
     }
   } catch (error) {
-    for (const end of ends) await end()
+    await endAll(ends)
     throw error
   }
+}
+
+/** Every one is ended, whatever another says; the first trouble is told afterwards. */
+async function endAll(ends: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const troubles: unknown[] = []
+  for (const end of ends) await end().catch((trouble: unknown) => troubles.push(trouble))
+  if (troubles.length > 0) throw troubles[0]
+}
+
+/** For a lab that was killed: ends what its state folder still knows to be running, and takes the folder away. */
+export async function endRealParts(dir: string): Promise<void> {
+  for (const part of PARTS) await daemonsIn(join(dir, part)).endAll()
+  await rm(storeOf(join(dir, 'ceph')), { recursive: true, force: true })
+  await rm(dir, { recursive: true, force: true })
 }
