@@ -14,7 +14,11 @@ export type Act =
       readonly mode: MoveMode
       readonly purpose: MovePurpose | 'home'
     }
-  | { readonly kind: 'cancel-migration'; readonly guest: Vmid; readonly reason: 'over-budget' | 'paused' | 'too-long' }
+  | {
+      readonly kind: 'cancel-migration'
+      readonly guest: Vmid
+      readonly reason: 'over-budget' | 'paused' | 'too-long' | 'aborted'
+    }
   | { readonly kind: 'fail-mgr'; readonly node: NodeName }
   | { readonly kind: 'put-lease'; readonly node: NodeName; readonly expiresAtMs: number }
   | { readonly kind: 'delete-lease'; readonly node: NodeName }

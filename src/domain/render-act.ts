@@ -36,6 +36,7 @@ const CANCEL_REASONS = {
   'over-budget': 'its pause would grow over the budget',
   paused: 'the maintenance is paused',
   'too-long': 'it runs too long',
+  aborted: 'all is taken back',
 } as const
 
 const DONE: Omit<Words, 'migrate'> = {
@@ -70,7 +71,7 @@ function movedText({ guest, to, mode }: ActOf<'migrate'>, outcome: Outcome): str
     case 'restart':
       return `guest ${guest}: restarted on ${at}${already}, downtime ${measuredText(outcome.measured)}`
     case 'offline':
-      return `guest ${guest}: lies on ${at}${already}, stopped as before`
+      return `guest ${guest}: lies on ${at}${already}, stopped`
   }
 }
 

@@ -36,14 +36,14 @@ const SENTENCES: { readonly [K in Event['kind']]: (event: EventOf<K>) => string 
   'pause-over-budget': ({ guest, blackoutMs, budgetMs }) =>
     `guest ${guest}: paused over budget, blackout ${overText(blackoutMs, budgetMs)}`,
   'guest-appeared': ({ guest, node }) => `guest ${guest}: appeared on ${node}`,
-  'guest-moved-by-others': ({ guest, from, to }) => `guest ${guest}: moved from ${from} to ${to} by others`,
+  'guest-moved-by-others': ({ guest, from, to }) => `guest ${guest}: taken from ${from} to ${to} by HA, or by hand`,
   'guest-stays': ({ guest, text }) => `guest ${guest}: stays: ${text}`,
   'node-empty': ({ node, looks, apartMs }) =>
     `${node}: empty, by ${countText(looks, 'look')} ${durationText(apartMs)} apart`,
   'hardware-recorded': ({ node, hardware }) =>
     `${node}: hardware recorded, ${partCountText(hardware.dimms, 'DIMM')}, ${partCountText(hardware.disks, 'disk')}, ${partCountText(hardware.nics, 'NIC')}, ${partCountText(hardware.fans, 'fan')}`,
   'lease-held': ({ lease }) =>
-    `${lease.host}: noout lease held by ${lease.owner} until ${timeText(lease.expiresAtMs)} UTC: ${lease.reason}`,
+    `${lease.host}: noout lease held by ${lease.owner} until ${timeText(lease.expiresAtMs)} UTC`,
   'lease-released': ({ node, heldMs }) => `${node}: noout lease released, held ${durationText(heldMs)}`,
   'lease-expired': ({ node, expiredAtMs }) =>
     `${node}: noout lease EXPIRED at ${timeText(expiredAtMs)} UTC: a person has to look, nothing was cleared`,

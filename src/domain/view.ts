@@ -178,7 +178,13 @@ const FOLDS: { readonly [K in Event['kind']]: Fold<EventOf<K>> } = {
     ...withStage(view, stage, 'done', atMs),
   }),
   'finding-confirmed': (_, { finding }) => ({ finding }),
-  'origins-recorded': (_, { origins }) => ({ guests: origins.map((origin) => ({ ...origin, now: origin.node })) }),
+  // Recorded anew when a guest turned up: those who were known already stay where they are by now.
+  'origins-recorded': (view, { origins }) => ({
+    guests: origins.map((origin) => {
+      const known = view.guests.find(({ vmid }) => vmid === origin.vmid)
+      return { ...origin, now: known !== undefined && known.now !== known.node ? known.now : origin.node }
+    }),
+  }),
   'plan-proposed': (view, { plan }, atMs) => ({
     plan,
     plannedAtMs: atMs,

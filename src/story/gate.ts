@@ -2,18 +2,23 @@
 import { BLOCKERS, type Blocker, withoutLifted } from '#domain/blocker'
 import { DriverError } from '#domain/driver-error'
 import type { Stage } from '#domain/maintenance'
-import { attend, look, note, type Story, StoryStopped } from './story.ts'
+import { notify } from './notify.ts'
+import { attend, look, note, type Story, StoryStopped, unreachable } from './story.ts'
 
 export type Gate = {
   readonly stage: Stage
   readonly ask: () => Promise<readonly Blocker[]>
   readonly everyMs?: number
   readonly limitMs?: number
+  /** So long it is no gate but the time that the thing takes: nobody is told. */
+  readonly quietMs?: number
   /** Something that the story itself can do about a blocker between two looks; true when it did. */
   readonly mend?: (blockers: readonly Blocker[]) => Promise<boolean>
 }
 
 const GATE_LOOK_EVERY_MS = 20_000
+/** A gate that is closed for longer is told to the operator: what mends itself needs nobody out of bed. */
+const TELL_AFTER_MS = 5 * 60_000
 
 export const liftsOf = (kind: Blocker['kind']) =>
   BLOCKERS[kind].liftable ? `an approver may lift ${kind} by name` : 'nobody: it must change in the world'
@@ -24,9 +29,19 @@ export async function askSafely(ask: () => Promise<readonly Blocker[]>): Promise
     return await ask()
   } catch (error) {
     if (!(error instanceof DriverError)) throw error
-    const kind = error.driver === 'ceph' ? 'ceph-unreachable' : 'cluster-unreachable'
-    return [{ kind, text: error.message, lifts: 'it answers again' }]
+    return [unreachable(error)]
   }
+}
+
+/** Figures drift from look to look: another count of the same blocker is not another gate. */
+export const essenceOf = (blockers: readonly Blocker[]) =>
+  blockers.map(({ kind, text }) => `${kind}: ${text.replace(/\d+(\.\d+)?/g, '#')}`).join('\n')
+
+async function tellOfGate(story: Story, stage: Stage, standing: readonly Blocker[]): Promise<true> {
+  const kinds = [...new Set(standing.map(({ kind }) => kind))].join(', ')
+  const text = standing.map((one) => `${one.text}\nlifted by: ${one.lifts}`).join('\n\n')
+  await notify(story, { audience: 'operator', subject: `${story.input.node}: ${stage} waits: ${kinds}`, text })
+  return true
 }
 
 /** Resolves when no blocker is left. StoryStopped when the limit passes, AbortAsked when a person says so. */
@@ -34,6 +49,7 @@ export async function passGate(story: Story, gate: Gate): Promise<void> {
   const beganMs = await story.saga.nowMs()
   const limitMs = gate.limitMs ?? story.input.policy.gateLimitS * 1000
   let shown = ''
+  let isTold = false
   for (;;) {
     const blockers = await look(story, `the conditions of ${gate.stage}`, () => askSafely(gate.ask))
     const standing = withoutLifted(blockers, story.heard.lifted)
@@ -42,9 +58,12 @@ export async function passGate(story: Story, gate: Gate): Promise<void> {
       if (shown !== '') await note(story, { kind: 'gate-opened', stage: gate.stage, waitedMs: nowMs - beganMs })
       return
     }
-    const text = standing.map((blocker) => `${blocker.kind}: ${blocker.text}`).join('\n')
+    const isQuiet = nowMs - beganMs < (gate.quietMs ?? 0)
+    const text = isQuiet ? '' : essenceOf(standing)
     if (text !== shown) await note(story, { kind: 'gate-closed', stage: gate.stage, blockers: standing })
     shown = text
+    if (!isTold && nowMs - beganMs >= TELL_AFTER_MS + (gate.quietMs ?? 0))
+      isTold = await tellOfGate(story, gate.stage, standing)
     if (nowMs - beganMs >= limitMs) {
       const kinds = [...new Set(standing.map(({ kind }) => kind))].join(', ')
       throw new StoryStopped(`waited ${Math.round(limitMs / 60_000)} min at the gate of ${gate.stage}: ${kinds}`)

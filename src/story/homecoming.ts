@@ -1,45 +1,114 @@
 /** Every guest back where it was when the maintenance began, by our own ledger, with every rule kept; paced as the drain was. */
-import type { Origin } from '#domain/event'
+import type { Blocker } from '#domain/blocker'
+import { timeText } from '#domain/figures'
 import type { NodeName, Vmid } from '#domain/ids'
 import { moveFacts } from '#drain/decide'
-import type { MoveInput } from '#drain/move'
+import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
 import { proposeWayHome } from '#plan/way-home'
 import { movingBlockers, othersAwayBlockers, quorumBlockers } from './conditions/quorum.ts'
 import { observeAfterMoves } from './fresh-look.ts'
 import { passGate } from './gate.ts'
+import { notify } from './notify.ts'
 import { look, note, pass, type Story } from './story.ts'
 
-const ROUNDS_LIMIT = 12
+const ROUNDS_LIMIT = 60
 const FAILED_PAUSE_MS = 15_000
 /** HA brings back by itself what it moved, when maintenance mode ends: within one cycle of manager and LRM. */
 const LEAVE_TO_HA_MS = 60_000
+/** A guest that failed so often in a row waits some minutes at a gate, and after so many gates it stays where it runs. */
+const TRIES_IN_A_ROW = 3
+const GATES_LIMIT = 3
+const TRY_AGAIN_AFTER_MS = 10 * 60_000
+/** A migration or a backup holds a guest's lock for a while. */
+const LOCKED_WAIT_MS = 20_000
+const LOCKED_WAITS_LIMIT = 90
+
+type Stays = readonly { readonly guest: Vmid; readonly text: string }[]
+
+/** How often each guest failed to come home, in a row, and why. */
+type Failures = Record<string, { readonly count: number; readonly text: string; readonly final: boolean }>
 
 /** Resolves with those who could not come home, each said in the journal with its reason. */
-export async function bringHome(
-  story: Story,
-  origins: readonly Origin[],
-  haHandedOver: boolean,
-): Promise<readonly Vmid[]> {
-  const away = origins.filter((origin) => origin.status === 'running' || origin.kind === 'vm')
+export async function bringHome(story: Story, haHandedOver: boolean): Promise<readonly Vmid[]> {
   const arrived: Record<string, NodeName> = {}
-  let stays: readonly { readonly guest: Vmid; readonly text: string }[] = []
+  const beganMs = await story.saga.nowMs()
+  let failures: Failures = {}
+  let stays: Stays = []
+  let gates = 0
+  let waits = 0
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     const leaveToHaMs = haHandedOver && round === 0 ? LEAVE_TO_HA_MS : 0
     await passGate(story, { stage: 'reintegrate', ask: () => brakes(story) })
-    const next = await lookForNext(story, away, { leaveToHaMs, arrived })
+    const next = await lookForNext(story, { beganMs, leaveToHaMs, arrived, failures })
     stays = next.stays
-    if (next.inputs.length === 0) break
-    const results = await runMoves(story, next.inputs, next.parallel)
-    results.forEach((result, index) => {
-      const guest = next.inputs[index]?.move.guest
-      if (result.is === 'moved' && guest !== undefined) arrived[guest] = result.at
-    })
-    // A failed move is not asked for again in the same breath.
-    if (results.some((result) => result.is === 'failed')) await pass(story, FAILED_PAUSE_MS)
+    if (next.inputs.length > 0) {
+      const results = await runMoves(story, next.inputs, next.parallel)
+      failures = remember(next.inputs, results, arrived, failures)
+      // A failed move is not asked for again in the same breath.
+      if (results.some((result) => result.is === 'failed')) await pass(story, FAILED_PAUSE_MS)
+    } else if (next.areLocked && waits++ < LOCKED_WAITS_LIMIT) {
+      await pass(story, LOCKED_WAIT_MS)
+    } else if (next.tired.length > next.final && gates++ < GATES_LIMIT && !hasBeenLifted(story)) {
+      await waitForAnother(story, next.tired)
+      failures = Object.fromEntries(Object.entries(failures).filter(([, { final }]) => final))
+    } else {
+      stays = [...next.stays, ...next.tired]
+      break
+    }
   }
   for (const stay of stays) await note(story, { kind: 'guest-stays', guest: stay.guest, text: stay.text })
   return stays.map((stay) => stay.guest)
+}
+
+/** Resolves with those who ran when it began and do not run now, whoever stopped them: said, and the operator is told. */
+export async function whoStoppedMeanwhile(story: Story): Promise<readonly Vmid[]> {
+  const ran = story.heard.origins.filter(({ status }) => status === 'running').map(({ vmid }) => vmid)
+  const stopped = await look(story, 'who ran and does not run now', async () => {
+    const found: Vmid[] = []
+    for (const guest of ran) {
+      const where = await story.ports.hypervisor.locate(guest)
+      if (where.is === 'missing' || (where.is === 'at' && where.status === 'stopped')) found.push(guest)
+    }
+    return found
+  })
+  if (stopped.length === 0) return []
+  const text = `ran when it began, and not now: ${stopped.map((guest) => `guest ${guest}`).join(', ')}; nothing of ours stopped them, their owners have to be asked`
+  await note(story, { kind: 'said', text })
+  await notify(story, { audience: 'operator', subject: `${story.input.node}: guests do not run any more`, text })
+  return stopped
+}
+
+const hasBeenLifted = (story: Story) => story.heard.lifted.includes('guest-not-home')
+
+function remember(
+  inputs: readonly MoveInput[],
+  results: readonly MoveResult[],
+  arrived: Record<string, NodeName>,
+  before: Failures,
+): Failures {
+  const after = { ...before }
+  inputs.forEach(({ move: { guest } }, index) => {
+    const result = results[index]
+    if (result?.is === 'moved') arrived[guest] = result.at
+    if (result?.is === 'failed') {
+      // What cannot be copied within its budget is better off where it runs: nobody is paused for the sake of order.
+      const final = result.overBudget === true
+      after[guest] = { count: (before[guest]?.count ?? 0) + 1, text: result.text, final }
+    } else delete after[guest]
+  })
+  return after
+}
+
+/** Tried again some minutes later; an approver may say that they stay where they are. */
+async function waitForAnother(story: Story, tired: Stays): Promise<void> {
+  const untilMs = (await story.saga.nowMs()) + TRY_AGAIN_AFTER_MS
+  const lifts = `tried again at ${timeText(untilMs)} UTC, or an approver lifts it and it stays`
+  const ask = async (): Promise<readonly Blocker[]> => {
+    if ((await story.ports.clock.nowMs()) >= untilMs) return []
+    return tired.map(({ guest, text }) => ({ kind: 'guest-not-home', guest, text, lifts }))
+  }
+  await passGate(story, { stage: 'reintegrate', ask, everyMs: 60_000 })
 }
 
 async function brakes(story: Story) {
@@ -51,22 +120,40 @@ async function brakes(story: Story) {
 type Next = {
   readonly inputs: readonly MoveInput[]
   readonly parallel: number
-  readonly stays: readonly { readonly guest: Vmid; readonly text: string }[]
+  readonly stays: Stays
+  /** Failed too often in a row. */
+  readonly tired: Stays
+  /** How many of those are not tried again at all. */
+  readonly final: number
+  /** Somebody else holds a guest's lock: it ends. */
+  readonly areLocked: boolean
+}
+
+type Progress = {
+  readonly beganMs: number
+  readonly leaveToHaMs: number
+  readonly arrived: Readonly<Record<string, NodeName>>
+  readonly failures: Failures
 }
 
 /** The next step of the way home, seen from where everybody is now. */
-async function lookForNext(
-  story: Story,
-  origins: readonly Origin[],
-  now: { readonly leaveToHaMs: number; readonly arrived: Readonly<Record<string, NodeName>> },
-): Promise<Next> {
+async function lookForNext(story: Story, now: Progress): Promise<Next> {
   const { policy } = story.input
+  const origins = story.heard.origins.filter((origin) => origin.status === 'running' || origin.kind === 'vm')
   return look(story, 'who is not home', async () => {
     const cluster = await observeAfterMoves(story.ports.hypervisor, now.arrived)
     const ledger = new Map(origins.map((origin) => [origin.vmid, origin.node]))
     const home = proposeWayHome({ cluster, origins: ledger, policy: { ...policy.plan, lifted: story.heard.lifted } })
-    const step = Math.min(...home.moves.map((move) => move.step))
-    const moves = home.moves.filter((move) => move.step === step)
+    const isFinal = ({ guest }: { guest: Vmid }) => now.failures[guest]?.final === true
+    const isTired = (move: { guest: Vmid }) => isFinal(move) || (now.failures[move.guest]?.count ?? 0) >= TRIES_IN_A_ROW
+    const tired = home.moves.filter(isTired).map(({ guest, to }) => {
+      const text = `guest ${guest} does not come home to ${to}: ${now.failures[guest]?.text ?? 'unknown'}`
+      return { guest, text }
+    })
+    const areLocked = home.stays.some(({ reason }) => reason === 'guest-locked')
+    const open = home.moves.filter((move) => !isTired(move))
+    const step = Math.min(...open.map((move) => move.step))
+    const moves = open.filter((move) => move.step === step)
     const facts = moveFacts(cluster, moves, policy.defaultPauseBudgetMs)
     const inputs = moves.map(({ guest, from, to, mode }, index): MoveInput => {
       const known = facts[index]
@@ -77,8 +164,17 @@ async function lookForNext(
         withLocalDisks: known?.withLocalDisks ?? false,
         leaveToHaMs: known?.haManaged === true ? now.leaveToHaMs : 0,
         undoing: story.heard.undoing,
+        drainBeganMs: now.beganMs,
+        mayOverrun: false,
       }
     })
-    return { inputs, parallel: home.parallelMigrations, stays: home.stays }
+    return {
+      inputs,
+      parallel: home.parallelMigrations,
+      stays: home.stays,
+      tired,
+      final: tired.filter(isFinal).length,
+      areLocked,
+    }
   })
 }

@@ -2,6 +2,7 @@
 import { type CephObservation, type NooutLease, osdsOf } from '#domain/ceph'
 import { backBlockers } from './conditions/storage.ts'
 import { passGate } from './gate.ts'
+import { notify } from './notify.ts'
 import { insist } from './perform.ts'
 import { look, note, ownerOf, type Story, StoryStopped } from './story.ts'
 
@@ -11,7 +12,10 @@ export async function takeLease(story: Story): Promise<void> {
   const { node, policy } = story.input
   const before = await look(story, `the flags of ${node}`, async () => {
     const ceph = await storage.observe()
-    return ceph === 'none' ? null : (ceph.hostFlags[node] ?? [])
+    if (ceph === 'none') return null
+    const ofHost = ceph.hostFlags[node] ?? []
+    // Where noout reaches the whole cluster, one that stood there before is not ours to clear either.
+    return storage.nooutScope === 'cluster' ? [...ofHost, ...ceph.flags] : ofHost
   })
   if (before === null) return
   const setAtMs = await story.saga.nowMs()
@@ -26,6 +30,7 @@ export async function takeLease(story: Story): Promise<void> {
   }
   await putLease(story, lease, { undo: () => releaseLease(story) })
   await setNoout(story)
+  story.heard.lease = lease
   await note(story, { kind: 'lease-held', lease })
 }
 
@@ -87,20 +92,36 @@ export async function keepLease(story: Story, known?: LeaseLook): Promise<void> 
     (await look(story, `the lease of ${node}`, async () =>
       leaseLook(story, await storage.readLease(node), await storage.observe(), await clock.nowMs()),
     ))
-  if (seen.lease === null) return
+  if (seen.lease === null) return retakeLease(story, seen.nowMs)
   if (!seen.stands) {
     await note(story, { kind: 'noout-lost', node })
     await setNoout(story)
   }
   if (seen.nowMs > seen.lease.expiresAtMs) {
     await note(story, { kind: 'lease-expired', node, expiredAtMs: seen.lease.expiresAtMs })
+    const text = 'Nothing was cleared: that would start the data move that noout prevents. It is renewed now.'
+    await notify(story, { audience: 'operator', subject: `${node}: the noout lease ran out`, text })
   }
   const halfMs = (policy.leaseS * 1000) / 2
   if (seen.lease.expiresAtMs - seen.nowMs > halfMs) return
-  await putLease(story, { ...seen.lease, expiresAtMs: seen.nowMs + policy.leaseS * 1000 })
+  const renewed = { ...seen.lease, expiresAtMs: seen.nowMs + policy.leaseS * 1000 }
+  await putLease(story, renewed)
+  story.heard.lease = renewed
+}
+
+/** Somebody deleted it while we hold it: without it nobody would know whose the flag is, and until when. */
+async function retakeLease(story: Story, nowMs: number): Promise<void> {
+  const { lease } = story.heard
+  const { node, policy } = story.input
+  if (lease === undefined) return
+  await note(story, { kind: 'said', about: node, text: 'the noout lease was deleted, and not by us: written again' })
+  await putLease(story, { ...lease, expiresAtMs: nowMs + policy.leaseS * 1000 })
+  await setNoout(story)
 }
 
 const READINGS_APART_MS = 10_000
+/** OSDs that start and PGs that catch up are no news for this long. */
+export const REJOINS_QUIETLY_MS = 5 * 60_000
 
 /** PG statistics lag: two equal readings some seconds apart, and the count of OSDs up, before anything is believed. */
 export async function waitUntilBack(story: Story, stage: 'verify' | 'reintegrate' | 'isolate'): Promise<void> {
@@ -112,7 +133,7 @@ export async function waitUntilBack(story: Story, stage: 'verify' | 'reintegrate
     return ceph === 'none' ? [] : backBlockers(ceph, node)
   }
   while (cleanReadings < 2) {
-    await passGate(story, { stage, ask, limitMs })
+    await passGate(story, { stage, ask, limitMs, quietMs: REJOINS_QUIETLY_MS })
     await story.saga.sleepUntil((await story.saga.nowMs()) + READINGS_APART_MS)
     const again = await look(story, 'the PGs once more', ask)
     cleanReadings = again.length === 0 ? 2 : 0
@@ -149,6 +170,7 @@ export async function releaseLease(story: Story): Promise<void> {
       return { is: 'done' }
     },
   })
+  story.heard.lease = undefined
   const heldMs = (await story.saga.nowMs()) - state.setAtMs
   await note(story, { kind: 'lease-released', node, heldMs })
 }

@@ -1,20 +1,23 @@
 /** Power on, and the way back from a shutdown, whatever state the node was left in. */
 
+import { withoutLifted } from '#domain/blocker'
 import { osdsOf } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
+import { hardwareBlockers } from '#verify/decide'
 import { identityBlockers } from './conditions/who.ts'
+import { readHardware } from './hardware.ts'
 import { proveIdentity } from './identity.ts'
 import { waitUntilBack } from './lease.ts'
 import { insist } from './perform.ts'
-import { look, note, pass, type Story, StoryStopped, StoryStuck } from './story.ts'
+import { look, note, pass, type Story, StoryStuck } from './story.ts'
 
 const LOOK_EVERY_MS = 5_000
 
-/** Switches the node on, if it is not on already. */
-export async function powerOn(story: Story): Promise<void> {
+/** Switches the node on, and says who did: somebody may have been before us. */
+export async function powerOn(story: Story): Promise<'us' | 'itself'> {
   const { bmc } = story.ports
   const { node } = story.input
-  await insist(story, {
+  const outcome = await insist(story, {
     act: { kind: 'power-on', node },
     run: async () => {
       const unproven = identityBlockers(node, await proveIdentity(story))
@@ -24,6 +27,7 @@ export async function powerOn(story: Story): Promise<void> {
       return { is: 'done' }
     },
   })
+  return outcome.is === 'already' ? 'itself' : 'us'
 }
 
 /** True when the node is online by its cluster's word; false when `limitMs` passed before. */
@@ -71,12 +75,25 @@ export async function bringNodeBack(story: Story): Promise<void> {
     if (looksBetween === BETWEEN_LIMIT_LOOKS) await shutDownAgain(story)
     await pass(story, LOOK_EVERY_MS)
   }
-  await powerOn(story)
+  const by = await powerOn(story)
   if (!(await waitForNode(story, policy.bootLimitS * 1000))) {
-    throw new StoryStopped(`${node} did not come back within ${Math.round(policy.bootLimitS / 60)} min`)
+    throw new StoryStuck(`${node} did not come back within ${Math.round(policy.bootLimitS / 60)} min`)
   }
-  await note(story, { kind: 'node-on', node, by: 'us' })
+  await note(story, { kind: 'node-on', node, by })
+  await refuseOtherHardware(story)
   await waitUntilBack(story, 'isolate')
+}
+
+/** Nothing goes back by silence: a node that was opened is compared with itself before its guests may return to it. */
+async function refuseOtherHardware(story: Story): Promise<void> {
+  const { node } = story.input
+  const before = story.heard.hardware
+  if (!story.heard.wasOpened || before === undefined) return
+  const after = await look(story, `the hardware of ${node} as it came back`, () => readHardware(story))
+  const blockers = withoutLifted(hardwareBlockers(node, before, after), story.heard.lifted)
+  if (blockers.length === 0) return
+  await note(story, { kind: 'verification-failed', node, blockers })
+  throw new StoryStuck(`${node} was opened and came back another: ${blockers.map((one) => one.text).join('; ')}`)
 }
 
 async function findState(story: Story): Promise<Found> {

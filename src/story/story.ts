@@ -1,9 +1,11 @@
 /** What every stage holds in its hands: the saga, the ports, the input, and what people have said so far. */
-import type { BlockerKind } from '#domain/blocker'
+import { BLOCKERS, type Blocker, type BlockerKind } from '#domain/blocker'
+import type { NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
-import type { Event } from '#domain/event'
+import type { Event, Origin } from '#domain/event'
 import type { Json } from '#domain/json'
 import type { ControlMessage, InboxMessage, MaintenanceInput, Stage, WorkOrderAnswer } from '#domain/maintenance'
+import type { Hardware } from '#domain/node'
 import type { Ports } from '#ports/all'
 import type { Saga } from '#ports/saga'
 
@@ -27,6 +29,18 @@ export type Heard = {
   undoing: boolean
   /** Between "safe to touch" and the technician's answer, somebody's hands may be inside. */
   handsMayBeInside: boolean
+  /** Somebody had his hands in it: nothing goes back onto it before its hardware was compared with what it was. */
+  wasOpened: boolean
+  /** Where every guest was when the maintenance began, and of those that turned up on the node since. */
+  origins: readonly Origin[]
+  /** Why verification sent it back to repair, for the next work order. */
+  refusedFor: string | undefined
+  /** What the node was made of before anything was touched. */
+  hardware: Hardware | undefined
+  /** Ours, while we hold it. */
+  lease: NooutLease | undefined
+  /** Why nothing more is taken back: a person must look first, and what stands now is safer than what a program could do. */
+  leftAlone: string | undefined
   /** Runs while the story waits or is paused, so that the lease does not run out meanwhile. */
   keepUp: () => Promise<void>
 }
@@ -59,6 +73,12 @@ export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, sta
     paused: false,
     undoing: false,
     handsMayBeInside: false,
+    wasOpened: false,
+    origins: [],
+    refusedFor: undefined,
+    hardware: undefined,
+    lease: undefined,
+    leftAlone: undefined,
     keepUp: async () => {},
   }
   return { saga, ports, input, heard, isChild: saga.id !== saga.rootId }
@@ -106,11 +126,17 @@ export async function look<T>(story: Story, what: string, ask: () => Promise<T>)
   }
 }
 
-function noteUnreachable(story: Story, error: DriverError): Promise<void> {
-  const kind = error.driver === 'ceph' ? 'ceph-unreachable' : 'cluster-unreachable'
-  const blocker = { kind, text: error.message, lifts: 'it answers again' } as const
-  return note(story, { kind: 'gate-closed', stage: story.heard.stage, blockers: [blocker] })
+const BMC_DRIVERS: readonly string[] = ['bmc', 'redfish', 'ipmi']
+
+/** What does not answer, as a blocker: nothing is touched while a state is unknown. */
+export function unreachable({ driver, message }: DriverError): Blocker {
+  const kind =
+    driver === 'ceph' ? 'ceph-unreachable' : BMC_DRIVERS.includes(driver) ? 'bmc-unreachable' : 'cluster-unreachable'
+  return { kind, text: message, lifts: 'it answers again' }
 }
+
+const noteUnreachable = (story: Story, error: DriverError) =>
+  note(story, { kind: 'gate-closed', stage: story.heard.stage, blockers: [unreachable(error)] })
 
 const PAUSE_POLL_MS = 60_000
 
@@ -122,14 +148,16 @@ export type Word =
 
 /**
  * Listens to people until `untilMs` (a time that is past makes it a look), or until one says something. While paused it does
- * not return: no new act begins. Throws AbortAsked on abort, unless all is being taken back already.
+ * not return: no new act begins; but for one who only watches ('watches'). Throws AbortAsked on abort, unless all is being taken
+ * back already.
  */
-export async function attend(story: Story, untilMs: number): Promise<Word> {
+export async function attend(story: Story, untilMs: number, how: 'acts' | 'watches' = 'acts'): Promise<Word> {
   for (;;) {
-    const deadlineMs = story.heard.paused ? (await story.saga.nowMs()) + PAUSE_POLL_MS : untilMs
+    const isHeld = () => story.heard.paused && how === 'acts'
+    const deadlineMs = isHeld() ? (await story.saga.nowMs()) + PAUSE_POLL_MS : untilMs
     const word = await nextMessage(story, deadlineMs)
     if (word === 'deadline') {
-      if (!story.heard.paused) return { is: 'silence' }
+      if (!isHeld()) return { is: 'silence' }
       await story.heard.keepUp()
       continue
     }
@@ -161,9 +189,7 @@ async function hear(story: Story, word: InboxMessage): Promise<Word | undefined>
       if (story.heard.undoing) return undefined
       throw new AbortAsked(message.by, message.reason)
     case 'lift': {
-      const { by, lifted, reason } = message
-      story.heard.lifted = [...new Set([...story.heard.lifted, ...lifted])]
-      await noteMessage(story, word.key, { kind: 'blockers-lifted', by, lifted, reason })
+      await lift(story, word.key, message)
       return { is: 'control', message }
     }
     case 'approve':
@@ -172,17 +198,30 @@ async function hear(story: Story, word: InboxMessage): Promise<Word | undefined>
   }
 }
 
+/** Takes effect for what may be lifted; for the rest he is told that nobody may. */
+async function lift(story: Story, key: string, message: Extract<ControlMessage, { kind: 'lift' }>): Promise<void> {
+  const { by, reason } = message
+  const lifted = message.lifted.filter((kind) => BLOCKERS[kind].liftable)
+  const firm = message.lifted.filter((kind) => !BLOCKERS[kind].liftable)
+  story.heard.lifted = [...new Set([...story.heard.lifted, ...lifted])]
+  if (lifted.length > 0) return noteMessage(story, key, { kind: 'blockers-lifted', by, lifted, reason })
+  const text = `${by} asked to lift ${firm.join(', ')}: nobody may, it has to change in the world`
+  await noteMessage(story, key, { kind: 'said', text })
+}
+
+export type Overheard = 'go-on' | 'pause' | 'abort'
+
 /** For one who follows something under way: a pause does not hold him up, and he is told when the thing under way is to end. */
-export async function overhear(story: Story, untilMs: number): Promise<'go-on' | 'cancel'> {
+export async function overhear(story: Story, untilMs: number): Promise<Overheard> {
   const word = await nextMessage(story, untilMs)
   if (word === 'deadline') return 'go-on'
   try {
     await hear(story, word)
   } catch (error) {
-    if (error instanceof AbortAsked) return 'cancel'
+    if (error instanceof AbortAsked) return 'abort'
     throw error
   }
-  return 'control' in word && word.control.kind === 'pause' && word.control.cancelRunning ? 'cancel' : 'go-on'
+  return 'control' in word && word.control.kind === 'pause' && word.control.cancelRunning ? 'pause' : 'go-on'
 }
 
 /** The parent and its children all hear a message; the journal shows it once, under the message's own key. */
@@ -191,6 +230,12 @@ async function noteMessage(story: Story, messageKey: string, event: Event): Prom
     await story.ports.journal.append({ maintenance: story.input.id, key: `inbox/${messageKey}`, event })
     return null
   })
+}
+
+/** Before the first act of a stage: what people said meanwhile is heard, and a pause holds. */
+export async function holdWhilePaused(story: Story): Promise<void> {
+  do await attend(story, 0)
+  while (story.heard.paused)
 }
 
 /** Lets `ms` pass, all ears. */

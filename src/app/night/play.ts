@@ -6,7 +6,8 @@ import { clusterName, maintenanceId, nodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import { type ControlMessage, DEFINITION_VERSION, type MaintenanceInput } from '#domain/maintenance'
 import { DEFAULT_STORY_POLICY, type StoryPolicy } from '#domain/policy'
-import { renderEvent, renderLogLine } from '#domain/render'
+import { renderEvent } from '#domain/render'
+import { renderLog } from '#domain/render-log'
 import type { Snapshot } from '#domain/snapshot'
 import { MOVE_SAGA, moveSaga } from '#drain/move'
 import { MemoryEngine, type MemoryEngineOptions } from '#lab/engine/memory-engine'
@@ -96,10 +97,26 @@ class Night {
       restartAfterMs: RESTART_AFTER_MS,
       ...options.engine,
     })
-    this.#ports = { ...labPorts(this.lab), journal: this.journal, clock: this.clock }
+    this.#ports = this.#fenced({ ...labPorts(this.lab), journal: this.journal, clock: this.clock })
     definitions[MAINTENANCE_SAGA] = maintenanceSaga(this.#ports) as SagaFunction
     definitions[MOVE_SAGA] = moveSaga(this.#ports) as SagaFunction
     for (const line of options.script) this.#schedule(line.when, line.command)
+  }
+
+  /** A process that is dead does nothing more, and it can die between any two calls. The clock is everybody's. */
+  #fenced(ports: Ports): Ports {
+    const engine = this.#engine
+    return {
+      ...ports,
+      hypervisor: engine.fence('hypervisor', ports.hypervisor),
+      storage: engine.fence('storage', ports.storage),
+      bmc: engine.fence('bmc', ports.bmc),
+      probe: engine.fence('probe', ports.probe),
+      notifier: engine.fence('notifier', ports.notifier),
+      inventory: engine.fence('inventory', ports.inventory),
+      publisher: engine.fence('publisher', ports.publisher),
+      journal: engine.fence('journal', ports.journal),
+    }
   }
 
   get isOver(): boolean {
@@ -126,7 +143,7 @@ class Night {
     const last = rows.findLast((row) => row.event.kind === 'maintenance-ended')?.event
     return {
       rows,
-      log: rows.map((row) => renderLogLine({ row, startMs: this.#startMs })),
+      log: renderLog(rows, this.#startMs),
       lab: this.lab,
       ending: last?.kind === 'maintenance-ended' ? last.ending : 'none',
       endedAtMs: this.clock.atMs,

@@ -88,7 +88,7 @@ function addOutsider(world: World, { node, vmid, memoryBytes }: Outsider): void 
     onboot: false,
     template: false,
   }
-  const guest = createGuest(spec, world.nowMs, true)
+  const guest = createGuest(spec, true)
   guest.arrivedByOthersAtMs = world.nowMs
   if (world.nodes[node]?.state !== 'running') guest.runsOn = []
   world.guests[id] = guest

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { nodeName, vmid } from '#domain/ids'
 import { SIDE_EFFECTS } from '#lab/world/side-effects'
 import type { World } from '#lab/world/state'
+import { MENDABLE, type Mendable } from './mend.ts'
 
 const node = z.string().min(1).transform(nodeName)
 const guest = z.int().positive().transform(vmid)
@@ -129,6 +130,12 @@ export const FAULT_FIELDS = {
   'api-slow': z.object({ ...onApi, delayMs: z.number().positive().default(5_000) }),
   'answer-lost': z.object(onApi),
   'prober-down': z.object({ forS: seconds.optional() }),
+  // and back again
+  mended: z.object({
+    what: z.enum(MENDABLE as [Mendable, ...Mendable[]]),
+    node: node.optional(),
+    flag: z.string().optional(),
+  }),
   'database-away': z.object({ s: seconds.default(30) }),
 } as const
 

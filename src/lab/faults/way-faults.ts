@@ -2,6 +2,7 @@
 import { schedule } from '#lab/world/events'
 import type { ApiFault, World } from '#lab/world/state'
 import type { FaultKind, FaultOf, FaultTable } from './kinds.ts'
+import { mend } from './mend.ts'
 
 type WayFaults = Extract<
   FaultKind,
@@ -12,6 +13,7 @@ type WayFaults = Extract<
   | 'answer-lost'
   | 'prober-down'
   | 'database-away'
+  | 'mended'
 >
 
 export const WAY_FAULTS: FaultTable<WayFaults> = {
@@ -36,6 +38,7 @@ export const WAY_FAULTS: FaultTable<WayFaults> = {
     world.probe.outages.push({ fromMs: world.nowMs })
     if (forS !== undefined) schedule(world, world.nowMs + forS * 1000, { kind: 'ends-fault', what: 'probe' })
   },
+  mended: (world, { what, node, flag }) => mend(world, what, { node, flag }),
   'database-away': (world, { s }) => {
     world.cluster.databaseAwayUntilMs = world.nowMs + s * 1000
   },

@@ -24,7 +24,7 @@ export function createWorld(options: WorldOptions): World {
   const { snapshot, seed, startAtMs } = options
   const nodes = snapshot.cluster.nodes.map((node, index) => createNode(options, node, index))
   const isUp = (guest: Guest) => nodes.some((node) => node.name === guest.node && node.online)
-  const guests = snapshot.cluster.guests.map((guest) => createGuest(guest, startAtMs, isUp(guest)))
+  const guests = snapshot.cluster.guests.map((guest) => createGuest(guest, isUp(guest)))
   return {
     format: 'coulisse/world@1',
     seed,
@@ -219,7 +219,7 @@ const createBmc = (node: NodeName): WorldBmc => ({
 })
 
 /** @param nodeIsUp a list may show a guest as running whose node is dead: nothing runs there. */
-export function createGuest(guest: Guest, nowMs: number, nodeIsUp: boolean): WorldGuest {
+export function createGuest(guest: Guest, nodeIsUp: boolean): WorldGuest {
   const dirty = guest.dirtyBytesPerSecond === 'unknown' ? DEFAULT_DIRTY_BYTES_PER_SECOND : guest.dirtyBytesPerSecond
   const guessed = Math.min(guest.residentBytes, Math.max(WORKING_SET_AT_LEAST_BYTES, dirty * WORKING_SET_S))
   const running = guest.status === 'running' && nodeIsUp
@@ -235,7 +235,8 @@ export function createGuest(guest: Guest, nowMs: number, nodeIsUp: boolean): Wor
     failback: true,
     listed: { node: guest.node, status: guest.status, ...(guest.lock === undefined ? {} : { lock: guest.lock }) },
     listedBehind: false,
-    interruptions: running ? [] : [{ fromMs: nowMs, why: nodeIsUp ? 'stopped' : 'node-died', by: 'others' }],
+    // Stopped long before anybody looked.
+    interruptions: running ? [] : [{ fromMs: 0, why: nodeIsUp ? 'stopped' : 'node-died', by: 'others' }],
     migrationFailures: 0,
     ...(running ? {} : { stopSaidBy: 'others' as const }),
     lost: false,

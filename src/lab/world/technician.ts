@@ -30,6 +30,10 @@ export function technicianStep(world: World, id: string, step: 'arrives' | 'ends
 }
 
 function arrive(world: World, order: WorldWorkOrder, node: WorldNode): void {
+  if (isWithdrawn(world)) {
+    answer(world, order, node.serial)
+    return
+  }
   if (world.interlock === 'never-shown' || world.interlock.is !== 'safe') {
     const looks = world.draws[`looks/${order.order.id}`] ?? 0
     world.draws[`looks/${order.order.id}`] = looks + 1
@@ -46,6 +50,12 @@ function arrive(world: World, order: WorldWorkOrder, node: WorldNode): void {
   const atMs = world.nowMs + worksMin * MINUTE_MS
   schedule(world, atMs, { kind: 'technician', order: order.order.id, step: 'ends' })
 }
+
+/** He reads on his page that he shall not begin: his hands were never in, and he says so. */
+const isWithdrawn = ({ interlock }: World) =>
+  interlock !== 'never-shown' &&
+  interlock.is === 'not-safe' &&
+  interlock.reasons.some((one) => one.includes('withdrawn'))
 
 /** He did not read the serial off the chassis: a neighbour loses its power for some minutes. */
 function pullWrongServer(world: World, right: WorldNode): void {
@@ -84,13 +94,17 @@ function mend(node: WorldNode): void {
 }
 
 function answer(world: World, order: WorldWorkOrder, serial: string): void {
+  const given = answerOf(world, order, serial)
   order.state = 'answered'
-  order.answers.push({ atMs: world.nowMs, answer: answerOf(world, order, serial), taken: false })
+  order.answers.push({ atMs: world.nowMs, answer: given, taken: false })
 }
 
-function answerOf(world: World, { order }: WorldWorkOrder, serial: string): WorkOrderAnswer {
+function answerOf(world: World, workOrder: WorldWorkOrder, serial: string): WorkOrderAnswer {
+  const { order } = workOrder
   const { does, name } = world.technician
   const base = { order: order.id, by: name, serial, photos: [] }
+  if (isWithdrawn(world) && workOrder.state !== 'at-work')
+    return { ...base, outcome: 'nothing-found', found: 'Nothing was touched.', did: [] }
   if (does === 'finds-nothing')
     return { ...base, outcome: 'nothing-found', found: 'All fans turn, connectors sit well.', did: ['looked'] }
   if (does === 'cannot') return { ...base, outcome: 'cannot', found: 'The backplane is broken.', did: ['looked'] }

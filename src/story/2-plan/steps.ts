@@ -1,22 +1,34 @@
 /** Stage 2: a fresh look, an immutable plan, the independent checker's word, and a person's approval. */
 import { type Blocker, withoutLifted } from '#domain/blocker'
 import type { CephObservation } from '#domain/ceph'
-import { type ClusterObservation, guestsOn } from '#domain/cluster'
+import type { ClusterObservation } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import type { Origin } from '#domain/event'
-import { planId } from '#domain/ids'
+import { durationText } from '#domain/figures'
+import { type NodeName, planId } from '#domain/ids'
 import type { ControlMessage } from '#domain/maintenance'
 import type { Plan } from '#domain/plan'
-import { askSafely } from '../gate.ts'
+import { renderEvent } from '#domain/render'
+import { askSafely, essenceOf } from '../gate.ts'
 import { proveIdentity } from '../identity.ts'
+import { notify } from '../notify.ts'
 import { attend, look, note, ownerOf, type Story, StoryStopped } from '../story.ts'
 import { checkPlan } from './check-plan.ts'
 import { conditionsToBegin, type Facts, remarks } from './conditions.ts'
 import { proposePlan } from './decide.ts'
 
-export type Approved = { readonly plan: Plan; readonly origins: readonly Origin[] }
+export type Approved = {
+  readonly plan: Plan
+  readonly origins: readonly Origin[]
+  /** The last look and the last approval that were needed. */
+  readonly approvedAtMs: number
+}
 
 const LOOK_EVERY_MS = 60_000
+const LOOK_AT_LEAST_EVERY_MS = 15 * 60_000
+/** A plan that lies for days is not looked at every minute; an answer is heard at once all the same. */
+const lookAfterMs = (waitedMs: number) => Math.min(LOOK_AT_LEAST_EVERY_MS, Math.max(LOOK_EVERY_MS, waitedMs / 20))
+
 const APPROVAL_LIMIT_MS = 7 * 24 * 3_600_000
 
 /** Without a plan: the cluster did not answer, or has no such node. */
@@ -26,14 +38,18 @@ type Proposal = {
   readonly conditions: readonly Blocker[]
 }
 
-/** Resolves with the approved plan. StoryStopped when it is rejected, when the node is unknown, or nobody answers in a week. */
-export async function planAndApprove(story: Story): Promise<Approved> {
-  const untilMs = (await story.saga.nowMs()) + APPROVAL_LIMIT_MS
-  let current: Approved | undefined
-  let shownGate = ''
+/**
+ * Resolves with the approved plan. StoryStopped when it is rejected, when the node is unknown, or nobody answers in a week.
+ * `before`: the plan that was approved and has aged; the same moves under the same name want an approval again.
+ */
+export async function planAndApprove(story: Story, before?: Plan): Promise<Approved> {
+  const beganMs = await story.saga.nowMs()
+  const untilMs = beganMs + APPROVAL_LIMIT_MS
+  let current: Omit<Approved, 'approvedAtMs'> | undefined
+  let gate: Shown = { text: '', sinceMs: 0 }
   const approvers = new Set<string>()
-  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
-    const fresh = await propose(story, current?.plan)
+  for (let nowMs = beganMs; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    const fresh = await propose(story, current?.plan ?? before)
     if (fresh.plan !== null && (current === undefined || !isSamePlan(current.plan, fresh.plan))) {
       current = { plan: fresh.plan, origins: fresh.origins }
       approvers.clear()
@@ -42,13 +58,15 @@ export async function planAndApprove(story: Story): Promise<Approved> {
         { kind: 'origins-recorded', origins: fresh.origins },
         { kind: 'plan-proposed', plan: fresh.plan },
       )
+      await askForApproval(story, fresh.plan)
     }
     const standing = withoutLifted([...fresh.conditions, ...(fresh.plan?.blockers ?? [])], story.heard.lifted)
-    shownGate = await showGate(story, standing, shownGate)
+    gate = await showGate(story, standing, gate)
     refuseAtOnce(standing)
     const isApproved = approvers.size >= story.input.policy.approvalsNeeded
-    if (current !== undefined && standing.length === 0 && isApproved) return current
-    const word = await attend(story, (await story.saga.nowMs()) + LOOK_EVERY_MS)
+    if (current !== undefined && standing.length === 0 && isApproved)
+      return { ...current, approvedAtMs: await story.saga.nowMs() }
+    const word = await attend(story, nowMs + lookAfterMs(nowMs - beganMs))
     if (word.is === 'control') await hearApprover(story, current?.plan, word.message, approvers)
   }
   throw new StoryStopped('nobody approved the plan in a week')
@@ -60,12 +78,25 @@ function refuseAtOnce(standing: readonly Blocker[]): void {
   if (unknown !== undefined) throw new StoryStopped(`${unknown.text}; ${unknown.lifts}`)
 }
 
-async function showGate(story: Story, standing: readonly Blocker[], shown: string): Promise<string> {
-  const text = standing.map((blocker) => `${blocker.kind} ${blocker.text}`).join('\n')
-  if (text === shown) return shown
-  if (text === '') await note(story, { kind: 'gate-opened', stage: 'plan', waitedMs: 0 })
-  else await note(story, { kind: 'gate-closed', stage: 'plan', blockers: standing })
-  return text
+type Shown = { readonly text: string; readonly sinceMs: number }
+
+async function showGate(story: Story, standing: readonly Blocker[], shown: Shown): Promise<Shown> {
+  const text = essenceOf(standing)
+  if (text === shown.text) return shown
+  const nowMs = await story.saga.nowMs()
+  if (text === '') {
+    await note(story, { kind: 'gate-opened', stage: 'plan', waitedMs: nowMs - shown.sinceMs })
+    return { text, sinceMs: nowMs }
+  }
+  await note(story, { kind: 'gate-closed', stage: 'plan', blockers: standing })
+  return { text, sinceMs: shown.text === '' ? nowMs : shown.sinceMs }
+}
+
+/** A plan that nobody knows of is approved by nobody. */
+async function askForApproval(story: Story, plan: Plan): Promise<void> {
+  const subject = `${story.input.node}: plan ${plan.id} waits for your approval`
+  const text = [renderEvent({ kind: 'plan-proposed', plan }), ...plan.notes].join('\n')
+  await notify(story, { audience: 'operator', subject, text })
 }
 
 type Heard = Exclude<ControlMessage, { kind: 'pause' | 'resume' | 'abort' }>
@@ -122,21 +153,30 @@ function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Prop
   const { node, policy } = story.input
   const { cluster, ceph } = facts
   const conditions = conditionsToBegin(facts)
-  const origins = guestsOn(cluster, node).map(originOf)
-  if (conditions.some((blocker) => blocker.kind === 'node-unknown')) return { plan: null, origins, conditions }
+  if (conditions.some((blocker) => blocker.kind === 'node-unknown')) return { plan: null, origins: [], conditions }
   const rules = { ...policy.plan, lifted: story.heard.lifted }
   // Figures drift from look to look. A plan that keeps every rule in the world as it is now stays the plan: same moves, same approval.
   const isStillGood = before?.blockers.length === 0 && checkPlan({ cluster, plan: before, policy: rules }).length === 0
-  if (isStillGood) return { plan: before, origins, conditions }
+  if (isStillGood) return { plan: before, origins: originsOf(cluster, node, before), conditions }
   const plan = proposeRevision(story, cluster, ceph, before)
+  // A lock or a node that is away for a moment makes no other plan: the plan waits, with its approval.
+  if (before?.feasible === true && !plan.feasible) {
+    return { plan: before, origins: originsOf(cluster, node, before), conditions: [...conditions, ...plan.blockers] }
+  }
   const lifts = 'a new look, or an issue for us: the planner and its checker do not agree'
   const violations = checkPlan({ cluster, plan, policy: rules })
   const wrong = violations.map((one): Blocker => ({ kind: 'plan-violates-rules', text: one.text, lifts }))
   return {
     plan: { ...plan, notes: [...plan.notes, ...remarks(facts)] },
-    origins,
+    origins: originsOf(cluster, node, plan),
     conditions: [...conditions, ...wrong],
   }
+}
+
+/** The node's own guests, and those of other nodes who make room: all who are to come home. */
+function originsOf(cluster: ClusterObservation, node: NodeName, plan: Plan): readonly Origin[] {
+  const moving = new Set(plan.moves.map(({ guest }) => guest))
+  return cluster.guests.filter((guest) => guest.node === node || moving.has(guest.vmid)).map(originOf)
 }
 
 /** A plan by the rules, with what approvers lifted so far. */
@@ -190,10 +230,19 @@ export async function gatherFacts(story: Story): Promise<Facts> {
   }
 }
 
-/** An approved plan ages out: looked at once more right before the first move; other moves want a new approval. */
+/**
+ * An approved plan ages out: looked at once more right before the first move. Other moves want a new approval, and so does the same
+ * plan when the approval is older than policy allows: a pause can last a weekend.
+ */
 export async function isStillFresh(story: Story, approved: Approved): Promise<boolean> {
+  const { planMaxAgeS } = story.input.policy
+  const ageMs = (await story.saga.nowMs()) - approved.approvedAtMs
   const again = await propose(story, approved.plan)
-  if (again.plan === null) return false
-  const standing = withoutLifted([...again.conditions, ...again.plan.blockers], story.heard.lifted)
-  return standing.length === 0 && isSamePlan(approved.plan, again.plan)
+  const standing = withoutLifted([...again.conditions, ...(again.plan?.blockers ?? [])], story.heard.lifted)
+  const isOther = again.plan === null || !isSamePlan(approved.plan, again.plan)
+  if (ageMs <= planMaxAgeS * 1000 && standing.length === 0 && !isOther) return true
+  const text = `plan ${approved.plan.id} was approved ${durationText(ageMs)} ago${isOther ? ', and the world wants other moves now' : ''}`
+  const aged: Blocker = { kind: 'plan-aged', text, lifts: 'a new approval' }
+  await note(story, { kind: 'gate-closed', stage: 'plan', blockers: [aged, ...standing] })
+  return false
 }

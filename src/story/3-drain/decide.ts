@@ -34,37 +34,78 @@ export type Next =
   /** The plan is done. */
   | { readonly is: 'proof' }
   /** The world is not what the plan was made for: a guest appeared, a target is gone, HA chose otherwise. */
-  | { readonly is: 'revise'; readonly why: string }
+  | { readonly is: 'revise'; readonly why: string; readonly appeared?: Guest }
+  /** A guest that would not go anywhere: the drain waits, and tries again at another time. */
+  | { readonly is: 'wait'; readonly blockers: readonly Blocker[] }
+
+/** What a guest's moves have come to since the last wait. */
+export type Trouble = {
+  /** In a row, to the target of the present plan. */
+  readonly tries: number
+  readonly triedTargets: readonly NodeName[]
+  readonly overBudget: boolean
+  readonly text: string
+}
+
+export type Troubles = Readonly<Record<string, Trouble>>
 
 /**
- * The next step of the plan whose moves are not done yet. `failed` counts the failures of a guest in this plan: what failed
- * MOVE_TRIES times wants a revision, for another target.
+ * The next step of the plan whose moves are not done yet. What failed MOVE_TRIES times (once, where the pause budget was the reason)
+ * wants another target, once; then it waits for another time.
  */
 export function nextBatch(view: {
   readonly cluster: ClusterObservation
   readonly plan: Plan
   readonly node: NodeName
-  readonly failures: Readonly<Record<string, number>>
+  readonly troubles: Troubles
 }): Next {
-  const { cluster, plan, node, failures } = view
+  const { cluster, plan, node, troubles } = view
   const byId = new Map(cluster.guests.map((guest) => [guest.vmid, guest]))
   const waiting = plan.moves.filter((move) => !isDone(move, byId.get(move.guest)))
   const planned = new Set(plan.moves.map((move) => move.guest))
   const stranger = guestsOn(cluster, node).find((guest) => guest.status === 'running' && !planned.has(guest.vmid))
-  if (stranger !== undefined) return { is: 'revise', why: `guest ${stranger.vmid} appeared on ${node}` }
+  if (stranger !== undefined) {
+    return { is: 'revise', why: `guest ${stranger.vmid} appeared on ${node}`, appeared: stranger }
+  }
   if (waiting.length === 0) return { is: 'proof' }
   const step = Math.min(...waiting.map((move) => move.step))
   const moves = waiting.filter((move) => move.step === step).sort((a, b) => a.startsAtS - b.startsAtS)
-  const tired = moves.find((move) => (failures[move.guest] ?? 0) >= MOVE_TRIES)
-  if (tired !== undefined)
-    return { is: 'revise', why: `guest ${tired.guest} did not move to ${tired.to}, ${MOVE_TRIES} times` }
+  const stuck = moves.filter((move) => isTired(troubles[move.guest]))
+  const another = stuck.find((move) => (troubles[move.guest]?.triedTargets.length ?? 0) < TARGETS_TRIED)
+  if (another !== undefined) {
+    return { is: 'revise', why: `guest ${another.guest} does not move to ${another.to}: another target is tried` }
+  }
   const lost = moves.find((move) => !isTargetThere(cluster, move.to))
   if (lost !== undefined)
     return { is: 'revise', why: `${lost.to}, where guest ${lost.guest} was to go, takes nothing any more` }
-  return { is: 'batch', moves }
+  const free = moves.filter((move) => !stuck.includes(move))
+  if (free.length > 0) return { is: 'batch', moves: free }
+  return { is: 'wait', blockers: stuck.map((move) => wontMove(node, move, troubles[move.guest])) }
 }
 
 export const MOVE_TRIES = 3
+const TARGETS_TRIED = 2
+
+const isTired = (trouble: Trouble | undefined) =>
+  trouble !== undefined && trouble.tries >= (trouble.overBudget ? 1 : MOVE_TRIES)
+
+/** What would help, in the words of the person who can do it. */
+function wontMove(node: NodeName, { guest }: Move, trouble: Trouble | undefined): Blocker {
+  const where = trouble?.triedTargets.join(' and ') ?? 'anywhere'
+  if (trouble?.overBudget === true) {
+    const text = `guest ${guest} writes faster than it can be copied: to ${where} it would be paused over its budget`
+    const lifts = 'it writes less, its owner stops it, or an approver lifts it and it is paused for longer'
+    return { kind: 'pause-budget', node, guest, text, lifts }
+  }
+  const text = `guest ${guest} did not move to ${where}: ${trouble?.text ?? 'nobody knows why'}`
+  return {
+    kind: 'guest-did-not-move',
+    node,
+    guest,
+    text,
+    lifts: 'its cause is mended, it is moved by hand, or stopped',
+  }
+}
 
 const isTargetThere = (cluster: ClusterObservation, target: NodeName) =>
   cluster.nodes.some((node) => node.name === target && node.online && !node.maintenance)

@@ -1,15 +1,19 @@
 /** One guest moved to its real end: a child saga of short steps, so that pause, abort and the pause budget reach it. */
 import type { Act, Outcome } from '#domain/act'
 import { DriverError } from '#domain/driver-error'
+import type { Event } from '#domain/event'
 import type { NodeName, Vmid } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { MaintenanceInput } from '#domain/maintenance'
 import type { Measured } from '#domain/measured'
 import type { HomeMove, MovePurpose } from '#domain/plan'
+import { renderEvent } from '#domain/render'
 import type { Ports } from '#ports/all'
 import type { MigrationHandle, MigrationProgress } from '#ports/hypervisor'
 import type { Saga, SagaFunction } from '#ports/saga'
-import { AbortAsked, attend, look, note, overhear, type Story, tellStory } from '../story.ts'
+import { notify } from '../notify.ts'
+import { perform } from '../perform.ts'
+import { AbortAsked, attend, look, note, type Overheard, overhear, type Story, tellStory } from '../story.ts'
 
 export const MOVE_SAGA = 'move'
 
@@ -20,20 +24,27 @@ export type MoveInput = {
   readonly withLocalDisks: boolean
   /** HA moves it by itself in this time, because maintenance mode was switched; only then do we ask. 0: we ask at once. */
   readonly leaveToHaMs: number
+  /** The beginning of the stage: a move since then belongs to it, whoever asked for it. */
+  readonly drainBeganMs: number
   /** All is being taken back: abort was said already, and is not heard again. */
   readonly undoing: boolean
+  /** An approver lifted the pause budget by name: the switch is not prevented, and is told. */
+  readonly mayOverrun: boolean
 }
 
 export type MoveResult =
   | { readonly is: 'moved'; readonly at: NodeName; readonly measured: Measured }
-  | { readonly is: 'failed'; readonly text: string }
+  /** `overBudget`: we ended it ourselves, because the pause would have grown over the owner's budget. */
+  | { readonly is: 'failed'; readonly text: string; readonly overBudget?: true }
   | { readonly is: 'not-begun' }
 
 const FOLLOW_EVERY_MS = 2_000
-const PROGRESS_EVERY_MS = 15_000
+const PROGRESS_EVERY_MS = 30_000
 const SILENCE_LIMIT = 60
 /** The cluster's list is 10 to 20 s stale: a guest that has moved may still be shown at its source. */
 const PROVE_LIMIT_MS = 40_000
+/** A worker that was ended takes its lock off within this time. */
+const UNLOCK_LIMIT_MS = 10_000
 
 export function moveSaga(ports: Ports): SagaFunction<MoveInput & Json, MoveResult & Json> {
   return async (saga: Saga, input) => {
@@ -79,7 +90,7 @@ async function waitForHa(story: Story, { move, leaveToHaMs }: MoveInput): Promis
       const query = { guest: move.guest, from: move.from, sinceMs: sinceMs - PROVE_LIMIT_MS }
       return (await story.ports.hypervisor.findMigration(query)) !== undefined
     })
-    if (begun || (await overhear(story, (await story.saga.nowMs()) + FOLLOW_EVERY_MS)) === 'cancel') return
+    if (begun || (await overhear(story, (await story.saga.nowMs()) + FOLLOW_EVERY_MS)) !== 'go-on') return
   }
 }
 
@@ -99,7 +110,9 @@ async function begin(story: Story, input: MoveInput): Promise<Begun> {
     if (where.is === 'missing') return { is: 'refused', text: `guest ${guest} is not in the cluster any more` }
     if (where.is === 'unknown') return { is: 'refused', text: `nobody knows where guest ${guest} is: ${where.reason}` }
     // A clock that is a little behind ours would hide the very task that we started.
-    const sinceMs = intent.atMs - PROVE_LIMIT_MS
+    const goneAlready = where.node !== from
+    // HA may have moved it while we were paused: the task that did it knows how long it took.
+    const sinceMs = (goneAlready ? Math.min(input.drainBeganMs, intent.atMs) : intent.atMs) - PROVE_LIMIT_MS
     const found = await hypervisor.findMigration({ guest, from, sinceMs })
     if (found !== undefined && (await isFresh(story, found))) return { is: 'following', handle: found }
     if (where.node === to || where.node !== from) return { is: 'there', at: where.node }
@@ -125,15 +138,15 @@ async function isFresh(story: Story, handle: MigrationHandle): Promise<boolean> 
 async function followToTheEnd(story: Story, input: MoveInput, handle: MigrationHandle): Promise<MoveResult> {
   const beganMs = await story.saga.nowMs()
   let shownMs = beganMs
-  let cancelled = false
+  let cancelled: CancelReason | undefined
   let silentCount = 0
   let allowedMs = 0
-  let heard: 'go-on' | 'cancel' = 'go-on'
+  let heard: Overheard = 'go-on'
   for (;;) {
     const progress = await look(story, `the move of guest ${input.move.guest}`, () => follow(story, handle))
-    if (progress !== null && progress.is === 'ended') return endOf(story, input, progress)
+    if (progress !== null && progress.is === 'ended') return endOf(story, input, progress, cancelled)
     silentCount = progress === null ? silentCount + 1 : 0
-    if (silentCount > SILENCE_LIMIT) return endOf(story, input, NOBODY_ANSWERED)
+    if (silentCount > SILENCE_LIMIT) return endOf(story, input, NOBODY_ANSWERED, cancelled)
     const nowMs = await story.saga.nowMs()
     if (progress !== null && nowMs - shownMs >= PROGRESS_EVERY_MS && progress.totalBytes !== 'unknown') {
       shownMs = nowMs
@@ -142,9 +155,10 @@ async function followToTheEnd(story: Story, input: MoveInput, handle: MigrationH
       await note(story, { kind: 'guest-copying', guest, transferredBytes, totalBytes: progress.totalBytes })
     }
     if (progress !== null) allowedMs = await noteAllowedPause(story, input, progress, allowedMs)
-    const reason = reasonToCancel(story, { allowedMs, heard, forMs: nowMs - beganMs })
-    if (reason !== undefined && !cancelled) cancelled = await cancel(story, input, handle, reason)
-    heard = await overhear(story, nowMs + FOLLOW_EVERY_MS)
+    const reason = reasonToCancel(story, { allowedMs, heard, forMs: nowMs - beganMs, mayOverrun: input.mayOverrun })
+    if (reason !== undefined && cancelled === undefined) cancelled = await cancel(story, input, handle, reason)
+    const said = await overhear(story, nowMs + FOLLOW_EVERY_MS)
+    if (said !== 'go-on') heard = said
   }
 }
 
@@ -160,14 +174,20 @@ async function follow(story: Story, handle: MigrationHandle): Promise<MigrationP
 
 const NOBODY_ANSWERED = { is: 'ended', outcome: 'unknown', text: 'nobody answered for two minutes' } as const
 
-type CancelReason = 'over-budget' | 'paused' | 'too-long'
+type CancelReason = Extract<Act, { kind: 'cancel-migration' }>['reason']
 
 function reasonToCancel(
   story: Story,
-  now: { readonly allowedMs: number; readonly heard: 'go-on' | 'cancel'; readonly forMs: number },
+  now: {
+    readonly allowedMs: number
+    readonly heard: Overheard
+    readonly forMs: number
+    readonly mayOverrun: boolean
+  },
 ): CancelReason | undefined {
-  if (now.allowedMs > 0 && story.input.policy.cancelOverBudget) return 'over-budget'
-  if (now.heard === 'cancel') return 'paused'
+  if (now.allowedMs > 0 && story.input.policy.cancelOverBudget && !now.mayOverrun) return 'over-budget'
+  if (now.heard === 'pause') return 'paused'
+  if (now.heard === 'abort') return 'aborted'
   return now.forMs > story.input.policy.migrationLimitS * 1000 ? 'too-long' : undefined
 }
 
@@ -185,30 +205,29 @@ async function noteAllowedPause(
   return allowedMs
 }
 
-async function cancel(story: Story, input: MoveInput, handle: MigrationHandle, reason: CancelReason): Promise<boolean> {
+/** Resolves with the reason when it was ended, or could not be asked for: a wish that HA has only queued is asked for again. */
+async function cancel(
+  story: Story,
+  input: MoveInput,
+  handle: MigrationHandle,
+  reason: CancelReason,
+): Promise<CancelReason | undefined> {
   const act: Act = { kind: 'cancel-migration', guest: input.move.guest, reason }
-  const maintenance = story.input.id
-  await story.saga.step(`cancel the move of guest ${input.move.guest}`, async (key) => {
-    await story.ports.journal.append({ maintenance, key: `${key}/intends`, event: { kind: 'intends', act } })
-    let outcome: Outcome = { is: 'done' }
-    try {
-      await story.ports.hypervisor.cancelMigration(handle)
-    } catch (error) {
-      if (!(error instanceof DriverError)) throw error
-      outcome = { is: 'failed', text: error.message }
-    }
-    await story.ports.journal.append({ maintenance, key: `${key}/did`, event: { kind: 'did', act, outcome } })
-    return null
-  })
-  return true
+  const run = async (): Promise<Outcome> => {
+    await story.ports.hypervisor.cancelMigration(handle)
+    return { is: 'done' }
+  }
+  const outcome = await perform(story, { act, run })
+  return outcome.is === 'failed' ? undefined : reason
 }
 
 async function endOf(
   story: Story,
   input: MoveInput,
   progress: MigrationProgress & { is: 'ended' },
+  cancelled: CancelReason | undefined,
 ): Promise<MoveResult> {
-  const at = await provenAt(story, input)
+  const at = await provenAt(story, input, progress.outcome === 'ok' || progress.outcome === 'unknown')
   const { guest, from } = input.move
   if (at === undefined) {
     const text = `guest ${guest} was to leave ${from}, and nobody can say where it is`
@@ -216,16 +235,25 @@ async function endOf(
   }
   if (at === from) {
     const why = progress.outcome === 'ok' ? 'the task said OK, and the guest is still there' : progress.text
-    return conclude(story, input, { is: 'failed', text: why })
+    const text = cancelled === undefined ? why : `${CANCELLED[cancelled]}; it runs on ${from} as before`
+    const result = await conclude(story, input, { is: 'failed', text })
+    return cancelled === 'over-budget' && result.is === 'failed' ? { ...result, overBudget: true } : result
   }
   // Only the task's own log knows the pause; a worker that died took it along.
   const measured: Measured = progress.outcome === 'ok' ? progress.blackout : 'unmeasured'
   return conclude(story, input, { is: 'done', measured }, at)
 }
 
+const CANCELLED = {
+  'over-budget': 'its copy did not converge within the pause budget',
+  paused: 'ended because of the pause',
+  'too-long': 'it took too long',
+  aborted: 'ended because of the abort',
+} as const
+
 /** Where the guest is by its node's own word, asked until the lists have caught up. */
-async function provenAt(story: Story, { move }: MoveInput): Promise<NodeName | undefined> {
-  const untilMs = (await story.saga.nowMs()) + PROVE_LIMIT_MS
+async function provenAt(story: Story, { move }: MoveInput, mayHaveGone: boolean): Promise<NodeName | undefined> {
+  const untilMs = (await story.saga.nowMs()) + (mayHaveGone ? PROVE_LIMIT_MS : UNLOCK_LIMIT_MS)
   let at: NodeName | undefined
   for (;;) {
     const seen = await look(story, `guest ${move.guest} after its move`, async () => {
@@ -234,7 +262,8 @@ async function provenAt(story: Story, { move }: MoveInput): Promise<NodeName | u
     })
     at = seen ?? at
     const nowMs = await story.saga.nowMs()
-    if ((seen !== null && seen !== move.from) || nowMs >= untilMs) return at
+    const isThere = seen !== null && (seen !== move.from || !mayHaveGone)
+    if (isThere || nowMs >= untilMs) return at
     await story.saga.sleepUntil(nowMs + FOLLOW_EVERY_MS)
   }
 }
@@ -251,10 +280,17 @@ async function conclude(story: Story, input: MoveInput, outcome: Outcome, at?: N
     ...(isElsewhere ? [elsewhere(move.guest, move.from, at)] : []),
     ...(overBudget ? [over(move.guest, measured.blackoutMs, pauseBudgetMs)] : []),
   )
+  // A pause that the owner had not accepted is told to somebody at once, whoever allowed it.
+  if (overBudget) await tellOverBudget(story, move.guest, over(move.guest, measured.blackoutMs, pauseBudgetMs))
   if (outcome.is === 'failed' || at === undefined) {
     return { is: 'failed', text: outcome.is === 'failed' ? outcome.text : 'nobody saw it arrive' }
   }
   return { is: 'moved', at, measured }
+}
+
+function tellOverBudget(story: Story, guest: Vmid, event: Event): Promise<void> {
+  const subject = `${story.input.node}: guest ${guest} was paused over its budget`
+  return notify(story, { audience: 'operator', subject, text: renderEvent(event) })
 }
 
 const elsewhere = (guest: Vmid, from: NodeName, to: NodeName) =>

@@ -1,17 +1,27 @@
 /** Stage 3: every running guest moved off the node, followed to its real end, and the node proven empty by two looks. */
 import { type Blocker, withoutLifted } from '#domain/blocker'
 import { type ClusterObservation, guestsOn } from '#domain/cluster'
-import type { NodeName } from '#domain/ids'
+import { timeText } from '#domain/figures'
+import type { Guest, Rule } from '#domain/guest'
+import { type NodeName, vmid } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { Move, Plan } from '#domain/plan'
 import { checkPlan } from '#plan/check-plan'
-import { proposeRevision } from '#plan/steps'
+import { originOf, proposeRevision } from '#plan/steps'
 import { busyBlockers, movingBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
 import { observeAfterMoves } from '../fresh-look.ts'
 import { passGate } from '../gate.ts'
 import { setMaintenanceMode } from '../maintenance-mode.ts'
-import { attend, look, note, pass, type Story, StoryStopped } from '../story.ts'
-import { type MoveFacts, moveFacts, nextBatch, notEmptyBlockers } from './decide.ts'
+import { attend, holdWhilePaused, look, note, pass, type Story, StoryStopped } from '../story.ts'
+import {
+  type MoveFacts,
+  moveFacts,
+  type Next,
+  nextBatch,
+  notEmptyBlockers,
+  type Trouble,
+  type Troubles,
+} from './decide.ts'
 import { MOVE_SAGA, type MoveInput, type MoveResult } from './move.ts'
 
 const ROUNDS_LIMIT = 60
@@ -19,38 +29,71 @@ const REVISIONS_LIMIT = 10
 /** A node in maintenance mode hands its HA guests over within one cycle of its LRM (10 s) and the manager (10 s). */
 const LEAVE_TO_HA_MS = 60_000
 
+/** A guest that would go nowhere is tried again after this time: what it writes by day it may not write at night. */
+const TRY_AGAIN_AFTER_MS = 20 * 60_000
+
 /** Resolves when the node is proven empty. Nothing here undoes the moves: the homecoming is registered by the caller. */
 export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: boolean): Promise<void> {
+  await holdWhilePaused(story)
   if (haGuestsOnNode) await setMaintenanceMode(story, true)
   let plan = approved
-  let failures: Record<string, number> = {}
+  let troubles: Troubles = {}
   const arrived: Record<string, NodeName> = {}
   let revisions = 0
-  const untilMs = (await story.saga.nowMs()) + story.input.policy.drainLimitS * 1000
+  const beganMs = await story.saga.nowMs()
+  const untilMs = beganMs + story.input.policy.drainLimitS * 1000
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     await attend(story, 0)
     if ((await story.saga.nowMs()) > untilMs) break
     await passGate(story, { stage: 'drain', ask: () => brakes(story) })
-    const now = await lookForNext(story, { plan, failures, arrived })
-    if (now.next.is === 'proof') {
-      if (await proveEmpty(story)) return
-      continue
+    const now = await lookForNext(story, { plan, troubles, arrived })
+    switch (now.next.is) {
+      case 'proof':
+        if (await proveEmpty(story)) return
+        break
+      case 'batch':
+        troubles = await moveBatch(story, plan, now, { beganMs, troubles, arrived })
+        break
+      case 'wait':
+        await waitForAnotherTime(story, now.next.blockers)
+        troubles = {}
+        break
+      case 'revise':
+        if (++revisions > REVISIONS_LIMIT) throw new StoryStopped(`the plan was revised ${REVISIONS_LIMIT} times`)
+        if (now.next.appeared !== undefined) await welcome(story, now.next.appeared)
+        plan = await revise(story, plan, now.next.why, { beganMs, troubles, arrived })
+        troubles = forgetTries(troubles)
     }
-    if (now.next.is === 'batch') {
-      const results = await moveBatch(story, plan, now.next.moves, now.facts)
-      failures = countFailures(failures, now.next.moves, results)
-      now.next.moves.forEach((move, index) => {
-        const result = results[index]
-        if (result?.is === 'moved') arrived[move.guest] = result.at
-      })
-      continue
-    }
-    if (++revisions > REVISIONS_LIMIT) break
-    plan = await revise(story, plan, now.next.why, arrived)
-    failures = {}
   }
   throw new StoryStopped(`${story.input.node} could not be emptied: too many rounds, or out of time`)
 }
+
+/** It is moved as the others are, comes home with them, and its customer is told with theirs. */
+async function welcome(story: Story, guest: Guest): Promise<void> {
+  const { node } = story.input
+  const isKnown = story.heard.origins.some((origin) => origin.vmid === guest.vmid)
+  const origins = isKnown ? story.heard.origins : [...story.heard.origins, originOf(guest)]
+  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', origins })
+  story.heard.origins = origins
+}
+
+/** Closed until the guests are gone by themselves, until it is time to try again, or until a person allows the pause. */
+async function waitForAnotherTime(story: Story, blockers: readonly Blocker[]): Promise<void> {
+  const untilMs = (await story.saga.nowMs()) + TRY_AGAIN_AFTER_MS
+  const again = `; tried again at ${timeText(untilMs)} UTC`
+  const ask = async (): Promise<readonly Blocker[]> => {
+    if ((await story.ports.clock.nowMs()) >= untilMs) return []
+    const left = await story.ports.hypervisor.runningOn(story.input.node)
+    return blockers
+      .filter(({ guest }) => guest !== undefined && left.includes(guest))
+      .map((one) => ({ ...one, lifts: one.lifts + again }))
+  }
+  await passGate(story, { stage: 'drain', ask })
+}
+
+/** Another plan begins its tries anew, and remembers which targets were tried. */
+const forgetTries = (troubles: Troubles): Troubles =>
+  Object.fromEntries(Object.entries(troubles).map(([guest, trouble]) => [guest, { ...trouble, tries: 0 }]))
 
 /** What stops new moves at once; the ones under way go on to their end. */
 async function brakes(story: Story): Promise<readonly Blocker[]> {
@@ -60,30 +103,29 @@ async function brakes(story: Story): Promise<readonly Blocker[]> {
   return [...quorumBlockers(cluster, node), ...away, ...movingBlockers(cluster), ...busyBlockers(cluster, node)]
 }
 
-type Now = { readonly next: ReturnType<typeof nextBatch>; readonly facts: readonly MoveFacts[] }
+type Now = { readonly next: Next; readonly facts: readonly MoveFacts[] }
 
 type Progress = {
   readonly plan: Plan
-  readonly failures: Readonly<Record<string, number>>
+  readonly troubles: Troubles
   readonly arrived: Readonly<Record<string, NodeName>>
 }
 
-async function lookForNext(story: Story, { plan, failures, arrived }: Progress): Promise<Now> {
+async function lookForNext(story: Story, { plan, troubles, arrived }: Progress): Promise<Now> {
   const { node, policy } = story.input
   return look(story, `what is left on ${node}`, async () => {
     const cluster = await observeAfterMoves(story.ports.hypervisor, arrived, node)
-    const next = nextBatch({ cluster, plan, node, failures })
+    const next = nextBatch({ cluster, plan, node, troubles })
     const moves = next.is === 'batch' ? next.moves : []
     return { next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
   })
 }
 
-async function moveBatch(
-  story: Story,
-  plan: Plan,
-  moves: readonly Move[],
-  facts: readonly MoveFacts[],
-): Promise<readonly MoveResult[]> {
+type Ledger = { readonly beganMs: number; readonly troubles: Troubles; readonly arrived: Record<string, NodeName> }
+
+/** One step of the plan. `ledger.arrived` learns where they are now; the answer is who has trouble. */
+async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger: Ledger): Promise<Troubles> {
+  const moves = next.is === 'batch' ? next.moves : []
   const leaveToHa = await isMaintenanceModeOn(story)
   const inputs = moves.map((move, index): MoveInput => {
     const { guest, from, to, mode, purpose } = move
@@ -95,10 +137,22 @@ async function moveBatch(
       withLocalDisks: known?.withLocalDisks ?? false,
       leaveToHaMs: known?.haManaged === true && leaveToHa && purpose === 'drain' ? LEAVE_TO_HA_MS : 0,
       undoing: story.heard.undoing,
+      drainBeganMs: ledger.beganMs,
+      mayOverrun: story.heard.lifted.includes('pause-budget'),
     }
   })
-  return runMoves(story, inputs, plan.parallelMigrations)
+  const results = await runMoves(story, inputs, plan.parallelMigrations)
+  moves.forEach((move, index) => {
+    const result = results[index]
+    if (result?.is === 'moved') ledger.arrived[move.guest] = result.at
+  })
+  const after = afterMoves(ledger.troubles, moves, results)
+  // A failed move is not asked for again in the same breath.
+  if (results.some((result) => result.is === 'failed')) await pass(story, FAILED_PAUSE_MS)
+  return after
 }
+
+const FAILED_PAUSE_MS = 15_000
 
 /** At most this many children at once, whatever a plan says: the port's own limit. */
 const CHILDREN_LIMIT = 8
@@ -121,27 +175,36 @@ export async function runMoves(
 const isMaintenanceModeOn = (story: Story) =>
   look(story, 'maintenance mode', async () => (await story.ports.hypervisor.maintenanceMode(story.input.node)) === 'on')
 
-function countFailures(
-  before: Readonly<Record<string, number>>,
-  moves: readonly Move[],
-  results: readonly MoveResult[],
-): Record<string, number> {
-  const after = { ...before }
+function afterMoves(before: Troubles, moves: readonly Move[], results: readonly MoveResult[]): Troubles {
+  const after: Record<string, Trouble> = { ...before }
   moves.forEach((move, index) => {
-    if (results[index]?.is === 'failed') after[move.guest] = (after[move.guest] ?? 0) + 1
+    const result = results[index]
+    if (result?.is !== 'failed') return
+    const known = after[move.guest]
+    const { text } = result
+    const triedTargets = [...new Set([...(known?.triedTargets ?? []), move.to])]
+    after[move.guest] = { tries: (known?.tries ?? 0) + 1, triedTargets, overBudget: result.overBudget === true, text }
   })
   return after
 }
 
 /** A second failure in the middle of a drain is a new revision of the plan, not a broken saga. */
-async function revise(story: Story, before: Plan, why: string, arrived: Progress['arrived']): Promise<Plan> {
+async function revise(story: Story, before: Plan, why: string, ledger: Ledger): Promise<Plan> {
   const { node, policy } = story.input
+  const { arrived, troubles } = ledger
   await note(story, { kind: 'said', text: `the plan is revised: ${why}`, about: node })
   for (;;) {
     const made = await look(story, 'a revised plan', async () => {
       const cluster = await observeAfterMoves(story.ports.hypervisor, arrived, node)
       const ceph = await story.ports.storage.observe()
-      const plan = proposeRevision(story, cluster, ceph, before)
+      const elsewhere = proposeRevision(
+        story,
+        { ...cluster, rules: [...cluster.rules, ...shun(cluster, troubles)] },
+        ceph,
+        before,
+      )
+      // Where there is no other target, the same one again: the drain waits in between.
+      const plan = elsewhere.feasible ? elsewhere : proposeRevision(story, cluster, ceph, before)
       const rules = { ...policy.plan, lifted: story.heard.lifted }
       const lifts = 'a new look'
       const wrong = checkPlan({ cluster, plan, policy: rules }).map(
@@ -154,6 +217,16 @@ async function revise(story: Story, before: Plan, why: string, arrived: Progress
     await note(story, { kind: 'plan-proposed', plan: made.plan })
     await passGate(story, { stage: 'drain', ask: () => blockersOfRevision(story, before) })
   }
+}
+
+/** Away from the targets that a guest has tried: as a pin to all others, for this plan alone. */
+function shun(cluster: ClusterObservation, troubles: Troubles): readonly Rule[] {
+  return Object.entries(troubles).map(([guest, { triedTargets }]) => ({
+    kind: 'pin',
+    guests: [vmid(Number(guest))],
+    nodes: cluster.nodes.map(({ name }) => name).filter((name) => !triedTargets.includes(name)),
+    strict: true,
+  }))
 }
 
 async function blockersOfRevision(story: Story, before: Plan): Promise<readonly Blocker[]> {

@@ -1,15 +1,18 @@
 /** Stage 4: the node is taken off, in order, and its power proven off by its own BMC. */
+import type { Outcome } from '#domain/act'
 import { type Blocker, withoutLifted } from '#domain/blocker'
 import { osdsOf } from '#domain/ceph'
 import type { NodeName } from '#domain/ids'
 import { stillRunning } from '#drain/steps'
+import { identityBlockers } from '../conditions/who.ts'
 import { askSafely, passGate } from '../gate.ts'
 import { proveIdentity } from '../identity.ts'
-import { keepLease, setNoout, takeLease } from '../lease.ts'
+import { keepLease, REJOINS_QUIETLY_MS, setNoout, takeLease } from '../lease.ts'
 import { setLocate } from '../locate.ts'
 import { insist, perform } from '../perform.ts'
 import { bringNodeBack } from '../power.ts'
-import { look, note, ownerOf, pass, type Story, StoryStopped } from '../story.ts'
+import { holdWhilePaused, look, note, ownerOf, pass, type Story, StoryStopped } from '../story.ts'
+import { undoing } from '../undoing.ts'
 import { type IsolateFacts, isolateBlockers, powerOffBlockers } from './decide.ts'
 
 /** `redrain`: called when guests turned up on the node meanwhile; they are moved, not stopped. */
@@ -26,14 +29,17 @@ export async function isolateNode(story: Story, redrain: () => Promise<void>): P
   await switchOff(story, redrain)
 }
 
-/** Also the way back to repair, when verification failed: the lease and the LED stand already. */
-export async function switchOff(story: Story, redrain: () => Promise<void>): Promise<void> {
+async function switchOff(story: Story, redrain: () => Promise<void>, again = false): Promise<void> {
   const { node } = story.input
+  await holdWhilePaused(story)
   // Registered before the first OSD stops: a shutdown whose answer was lost is taken back all the same.
-  await story.saga.step(`${node} may go off from here`, async () => null, { undo: () => bringNodeBack(story) })
+  await story.saga.step(`${node} is switched off`, async () => null, {
+    undo: undoing(story, () => bringNodeBack(story)),
+  })
   for (let tries = 0; tries < SWITCH_OFF_TRIES; tries++) {
     const ask = async () => powerOffBlockers(await gather(story))
-    await passGate(story, { stage: 'isolate', ask, mend: mendBy(redrain, () => setNoout(story)) })
+    const quietMs = again ? REJOINS_QUIETLY_MS : 0
+    await passGate(story, { stage: 'isolate', ask, quietMs, mend: mendBy(redrain, () => setNoout(story)) })
     if (await shutDownInOrder(story)) return proveOff(story, node)
     await pass(story, 10_000)
   }
@@ -43,6 +49,19 @@ export async function switchOff(story: Story, redrain: () => Promise<void>): Pro
 }
 
 const SWITCH_OFF_TRIES = 10
+
+/** On the way back to repair. */
+export async function switchOffAgain(story: Story, redrain: () => Promise<void>): Promise<void> {
+  const { node } = story.input
+  if (await look(story, `whether ${node} is still off`, () => isOffAlready(story))) return
+  await switchOff(story, redrain, true)
+}
+
+/** A technician who could not repair it has left it off, perhaps without its cords: nothing is to be done then. */
+async function isOffAlready({ ports, input: { node } }: Story): Promise<boolean> {
+  if (await ports.hypervisor.nodeOnline(node)) return false
+  return (await ports.bmc.power(node)).is !== 'on'
+}
 
 function mendBy(redrain: () => Promise<void>, setFlag?: () => Promise<void>) {
   return async (blockers: readonly Blocker[]): Promise<boolean> => {
@@ -108,9 +127,9 @@ async function shutDownInOrder(story: Story): Promise<boolean> {
       if (!(await story.ports.hypervisor.nodeOnline(node))) return { is: 'already' }
       const blockers = await askSafely(async () => lastLook(story, await gather(story)))
       if (blockers.length > 0) return { is: 'failed', text: blockers.map((one) => one.text).join('; ') }
-      const osds = await stopOsds(story)
+      await stopOsds(story)
       await story.ports.hypervisor.shutDown(node)
-      return { is: 'done', text: osds }
+      return { is: 'done' }
     },
   })
   return outcome.is !== 'failed'
@@ -125,7 +144,7 @@ function lastLook(story: Story, facts: IsolateFacts): readonly Blocker[] {
 }
 
 /** In order before the power goes: a cut cable costs a client 7 to 14 s, an ordered stop 0.4 s. */
-async function stopOsds(story: Story): Promise<string> {
+async function stopOsds(story: Story): Promise<void> {
   const { storage, journal } = story.ports
   const { node } = story.input
   const ceph = await storage.observe()
@@ -135,16 +154,17 @@ async function stopOsds(story: Story): Promise<string> {
       : osdsOf(ceph, node)
           .filter((osd) => osd.up)
           .map((osd) => osd.id)
-  if (osds.length === 0) return 'no OSD ran there'
+  if (osds.length === 0) return
   const maintenance = story.input.id
   const act = { kind: 'stop-osds', node, osds } as const
   const atMs = await story.ports.clock.nowMs()
   await journal.append({ maintenance, key: `stop-osds/${node}/${atMs}/intends`, event: { kind: 'intends', act } })
   const answer = await storage.stopOsds(node, osds)
-  const text = answer === 'stopped' ? `${osds.length} OSDs stopped in order` : 'the node’s own shutdown stops its OSDs'
-  const outcome = { is: 'done', text } as const
+  const outcome: Outcome =
+    answer === 'stopped'
+      ? { is: 'done' }
+      : { is: 'failed', text: 'our rights do not reach so far: the node’s own shutdown stops them' }
   await journal.append({ maintenance, key: `stop-osds/${node}/${atMs}/did`, event: { kind: 'did', act, outcome } })
-  return text
 }
 
 const OFF_LOOK_EVERY_MS = 5_000
@@ -153,20 +173,12 @@ const OFF_LOOK_EVERY_MS = 5_000
 async function proveOff(story: Story, node: NodeName): Promise<void> {
   const ask = async (): Promise<readonly Blocker[]> => {
     const power = await story.ports.bmc.power(node)
-    if (power.is === 'off') return []
+    if (power.is === 'off') return identityBlockers(node, await proveIdentity(story))
     const text = power.is === 'on' ? `${node} is still on` : `the BMC of ${node} does not say: ${power.reason}`
     return [{ kind: 'still-on', node, text, lifts: 'it ends its shutdown, or a person switches it off' }]
   }
-  await waitQuietly(story, ask, story.input.policy.shutdownLimitS * 1000)
-  await passGate(story, { stage: 'isolate', ask, everyMs: OFF_LOOK_EVERY_MS })
+  // A shutdown takes its minutes: only one that lasts too long is a gate.
+  const quietMs = story.input.policy.shutdownLimitS * 1000
+  await passGate(story, { stage: 'isolate', ask, everyMs: OFF_LOOK_EVERY_MS, quietMs })
   await note(story, { kind: 'node-off', node, provenBy: 'bmc' })
-}
-
-/** A shutdown takes its minutes: only one that lasts too long is a gate. */
-async function waitQuietly(story: Story, ask: () => Promise<readonly Blocker[]>, limitMs: number): Promise<void> {
-  const untilMs = (await story.saga.nowMs()) + limitMs
-  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
-    if ((await look(story, 'the power', () => askSafely(ask))).length === 0) return
-    await pass(story, OFF_LOOK_EVERY_MS)
-  }
 }

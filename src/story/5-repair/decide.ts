@@ -20,7 +20,8 @@ export function interlockOf(facts: InterlockFacts): Interlock {
   const reasons = [...ownReasons(facts), ...elsewhereReasons(facts)]
   if (reasons.length > 0) return { is: 'not-safe', reasons }
   const how = facts.power === 'dark' ? 'cords are pulled, the node was proven off before' : 'off by its own BMC'
-  return { is: 'safe', sinceMs: facts.nowMs, text: `${how}, empty, its data kept whole elsewhere` }
+  const data = facts.ceph === 'none' ? '' : ', its data kept whole elsewhere'
+  return { is: 'safe', sinceMs: facts.nowMs, text: `${how}, empty${data}` }
 }
 
 function ownReasons({ node, power, cluster, ceph, leaseStands }: InterlockFacts): readonly string[] {

@@ -3,20 +3,32 @@ import type { NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import { workOrderId } from '#domain/ids'
 import type { Interlock, WorkOrder, WorkOrderAnswer } from '#domain/maintenance'
+import { renderEvent } from '#domain/render'
 import { keepLease, type LeaseLook, leaseLook } from '../lease.ts'
 import { setLocate } from '../locate.ts'
 import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
-import { attend, look, note, type Story, StoryStuck } from '../story.ts'
+import { attend, holdWhilePaused, look, note, type Story, StoryStuck } from '../story.ts'
 import { answerBlockers, CHECKLIST, type InterlockFacts, interlockOf, isSameInterlock } from './decide.ts'
 
 const LOOK_EVERY_MS = 30_000
-const LOCATE_AGAIN_MS = 30 * 60_000
+const LOCATE_AGAIN_MS = 2 * 3_600_000
 /** After this many times the time that policy gives, nobody will come: a person must decide. */
 const PATIENCE_FACTOR = 3
 
-/** Resolves with the answer of somebody who read the right serial, hands out. StoryStuck when nobody answers for too long. */
-export async function repairNode(story: Story, round: number): Promise<WorkOrderAnswer> {
+/** What a node that runs by itself is given, before it is switched off again: its hands may be about to say that they are done. */
+const RUNS_BY_ITSELF_MS = 5 * 60_000
+
+/**
+ * Resolves with the answer of somebody who read the right serial, hands out. StoryStuck when nobody answers for too long.
+ * `switchOffAgain`: for a node that starts by itself before anybody was there.
+ */
+export async function repairNode(
+  story: Story,
+  round: number,
+  switchOffAgain: () => Promise<void>,
+): Promise<WorkOrderAnswer> {
+  await holdWhilePaused(story)
   const order = await issueOrder(story, round)
   const beganMs = await story.saga.nowMs()
   let shown: Tended | undefined
@@ -24,22 +36,24 @@ export async function repairNode(story: Story, round: number): Promise<WorkOrder
   let isLate = false
   for (;;) {
     shown = await tendInterlock(story, shown)
-    if (shown.lease !== null) await keepLease(story, shown.lease)
     const nowMs = await story.saga.nowMs()
     // A BMC without its cords has no light to switch.
-    if (nowMs - litMs > LOCATE_AGAIN_MS && shown.power !== 'dark') {
+    if (nowMs - litMs > LOCATE_AGAIN_MS && shown.power === 'off') {
       await setLocate(story, true)
       litMs = nowMs
     }
     isLate = await sayLate(story, order, nowMs, isLate)
     if (nowMs - beganMs > PATIENCE_FACTOR * story.input.policy.repairLimitS * 1000) {
-      throw new StoryStuck(
-        `nobody answered work order ${order.id}; ${order.node} stays off and its noout lease is kept no longer`,
-      )
+      throw new StoryStuck(`nobody answered work order ${order.id}: ${order.node} stays off, its noout lease stays`)
     }
-    const word = await attend(story, nowMs + LOOK_EVERY_MS)
-    if (word.is !== 'answer' || word.answer.order !== order.id) continue
-    if (await accept(story, order, word.answer)) return word.answer
+    // Watched through a pause too: what is safe to touch does not wait for anybody.
+    const word = await attend(story, nowMs + LOOK_EVERY_MS, 'watches')
+    if (word.is === 'answer' && word.answer.order === order.id) {
+      if (await accept(story, order, word.answer)) return word.answer
+    } else if (shown.runsSinceMs !== undefined && nowMs - shown.runsSinceMs > RUNS_BY_ITSELF_MS) {
+      await switchOffAgain()
+      shown = undefined
+    }
   }
 }
 
@@ -56,7 +70,7 @@ async function issueOrder(story: Story, round: number): Promise<WorkOrder> {
     node,
     place: known.place,
     part: finding.part,
-    why: finding.text,
+    why: round === 1 ? finding.text : `back from verification: ${story.heard.refusedFor ?? finding.text}`,
     checklist: CHECKLIST,
     powerNote: POWER_NOTES[known.restore],
     answerBeforeMs: nowMs + policy.repairLimitS * 1000,
@@ -68,10 +82,10 @@ async function issueOrder(story: Story, round: number): Promise<WorkOrder> {
     undo: () => withdrawOrder(story, order),
   })
   await note(story, { kind: 'work-order-issued', order })
-  const { site, room, rack, unit, serial } = known.place
-  const where = `${site}, room ${room}, rack ${rack}, unit ${unit}, serial ${serial}`
+  const { rack, unit } = known.place
   const subject = `Work order ${id}: ${node}, rack ${rack}, unit ${unit}`
-  await notify(story, { audience: 'technician', subject, text: `${finding.text}\n${where}\n${known.restore}\n` })
+  const text = [renderEvent({ kind: 'work-order-issued', order }), order.powerNote, ...CHECKLIST].join('\n')
+  await notify(story, { audience: 'technician', subject, text })
   return order
 }
 
@@ -95,6 +109,8 @@ async function restorePolicy(story: Story) {
 type Tended = {
   readonly interlock: Interlock
   readonly power: InterlockFacts['power']
+  /** Since when it has had power although nobody of us switched it on. */
+  readonly runsSinceMs?: number
   /** null: Ceph did not answer, so nobody can say. */
   readonly lease: LeaseLook | null
   readonly leaseReadAtMs: number
@@ -111,26 +127,41 @@ async function knownLease(story: Story, shown: Tended | undefined): Promise<Know
   return isDue ? undefined : { lease: shown.lease.lease, readAtMs: shown.leaseReadAtMs }
 }
 
+/** One look for interlock and lease. The flag first: one that somebody cleared is set again before hands are frightened for it. */
+async function lookAtBoth(story: Story, known: KnownLease) {
+  const seen = await look(story, 'whether it is safe to touch', () => gather(story, known))
+  if (seen.lease === null) return seen
+  await keepLease(story, seen.lease)
+  if (seen.lease.lease !== null && seen.lease.stands) return seen
+  return look(story, 'whether it is safe to touch now', () => gather(story, undefined))
+}
+
 /** Looks, and says so when the answer changed. Withdrawn loudly: the technician is told, not only the page. */
 async function tendInterlock(story: Story, shown: Tended | undefined): Promise<Tended> {
   const { node } = story.input
   const known = await knownLease(story, shown)
-  const { facts, lease } = await look(story, 'whether it is safe to touch', () => gather(story, known))
+  const { facts, lease } = await lookAtBoth(story, known)
   const { power } = facts
   const leaseReadAtMs = known?.readAtMs ?? facts.nowMs
   const now = interlockOf(facts)
   if (power === 'dark' && shown?.power === 'off') await note(story, { kind: 'cords-pulled', node })
   if (power === 'on' && shown !== undefined && shown.power !== 'on')
     await note(story, { kind: 'node-on', node, by: 'itself' })
-  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power, lease, leaseReadAtMs }
+  const kept = { lease, leaseReadAtMs, ...(power === 'on' ? { runsSinceMs: shown?.runsSinceMs ?? facts.nowMs } : {}) }
+  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power, ...kept }
   // From the first "safe" on, hands may be inside until somebody says that they are out.
-  if (now.is === 'safe') story.heard.handsMayBeInside = true
+  if (now.is === 'safe') {
+    story.heard.handsMayBeInside = true
+    story.heard.wasOpened = true
+  }
   await note(story, { kind: 'interlock', interlock: now })
   if (shown?.interlock.is === 'safe' && now.is === 'not-safe') {
     const subject = `NOT SAFE any more: ${node}`
-    await notify(story, { audience: 'technician', subject, text: now.reasons.join('\n') })
+    const text = now.reasons.join('\n')
+    await notify(story, { audience: 'technician', subject, text })
+    await notify(story, { audience: 'operator', subject, text })
   }
-  return { interlock: now, power, lease, leaseReadAtMs }
+  return { interlock: now, power, ...kept }
 }
 
 async function gather(story: Story, known: KnownLease): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
@@ -188,18 +219,31 @@ async function sayLate(story: Story, order: WorkOrder, nowMs: number, saidBefore
   return true
 }
 
-const HANDS_OFF_LIMIT_MS = 30 * 60_000
+const HANDS_OFF_LIMIT_MS = 2 * 3_600_000
 
 /** The undo of a work order: withdrawn first, and nothing is powered before the hands are out by the technician's own word. */
 async function withdrawOrder(story: Story, order: WorkOrder): Promise<void> {
   if (!story.heard.handsMayBeInside) return
+  const { node } = order
   const reasons = ['the work order is withdrawn: close it up, answer with the serial when your hands are out']
-  await note(story, { kind: 'interlock', interlock: { is: 'not-safe', reasons } })
+  const text = `hands may be inside ${node} until somebody says that they are out`
+  const lifts = `the answer to ${order.id}, with the serial`
+  const sinceMs = await story.saga.nowMs()
+  await note(
+    story,
+    { kind: 'interlock', interlock: { is: 'not-safe', reasons } },
+    { kind: 'gate-closed', stage: 'repair', blockers: [{ kind: 'hands-on', node, text, lifts }] },
+  )
   await notify(story, { audience: 'technician', subject: `Withdrawn: ${order.id}`, text: reasons.join('\n') })
-  const untilMs = (await story.saga.nowMs()) + HANDS_OFF_LIMIT_MS
-  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
-    const word = await attend(story, untilMs)
-    if (word.is === 'answer' && (await accept(story, order, word.answer))) return
+  const untilMs = sinceMs + HANDS_OFF_LIMIT_MS
+  for (let nowMs = sinceMs; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    const word = await attend(story, Math.min(untilMs, nowMs + KEEP_EVERY_MS))
+    await keepLease(story)
+    if (word.is !== 'answer' || !(await accept(story, order, word.answer))) continue
+    await note(story, { kind: 'gate-opened', stage: 'repair', waitedMs: (await story.saga.nowMs()) - sinceMs })
+    return
   }
-  throw new StoryStuck(`nobody said that the hands are out of ${order.node}: it stays off`)
+  throw new StoryStuck(`nobody said that the hands are out of ${node}: it stays off`)
 }
+
+const KEEP_EVERY_MS = 5 * 60_000

@@ -12,7 +12,7 @@ export function hardwareBlockers(node: NodeName, before: Hardware, after: Hardwa
   const differ = (kind: BlockerKind, text: string): Blocker => ({
     kind,
     node,
-    text: `${node}: ${text}`,
+    text,
     lifts: kind === 'hardware-differs' ? 'back to repair, or an approver lifts it with his reason' : 'it is mended',
   })
   return [
@@ -85,16 +85,14 @@ export function soakBlockers(node: NodeName, fans: FanLook, signals: readonly Si
   const bad = fans.filter((fan) => fan.state !== 'ok')
   const records = signals.filter((one) => one.is === 'part' && one.edge === 'assert' && one.state !== 'ok')
   return [
-    ...bad.map(
-      (fan): Blocker => ({ kind: 'fans-out-of-band', node, text: `${node}: ${fan.part} is ${fan.state}`, lifts }),
-    ),
+    ...bad.map((fan): Blocker => ({ kind: 'fans-out-of-band', node, text: `${fan.part} is ${fan.state}`, lifts })),
     ...(records.length === 0 ? [] : [selBlocker(node, records, lifts)]),
   ]
 }
 
 function selBlocker(node: NodeName, records: readonly Signal[], lifts: string): Blocker {
   const parts = [...new Set(records.map((one) => (one.is === 'part' ? one.part : 'BMC')))].join(', ')
-  const text = `${node}: the event log has ${records.length} new records since the repair, of ${parts}`
+  const text = `the event log has ${records.length} new records since the repair, of ${parts}`
   return { kind: 'sel-not-clean', node, text, lifts }
 }
 

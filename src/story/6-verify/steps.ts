@@ -1,12 +1,14 @@
 /** Stage 6: power on, the node back, its hardware as before, a soak in band. Nothing is let back by silence. */
 import { type Blocker, withoutLifted } from '#domain/blocker'
+import { DriverError } from '#domain/driver-error'
 import type { WorkOrderAnswer } from '#domain/maintenance'
 import type { Hardware } from '#domain/node'
-import { askSafely } from '../gate.ts'
+import { readHardware } from '../hardware.ts'
 import { keepLease } from '../lease.ts'
+import { notify } from '../notify.ts'
 import { powerOn, waitForNode } from '../power.ts'
-import { look, note, pass, type Story } from '../story.ts'
-import { evidenceOf, hardwareBlockers, mergeHardware, soakBlockers } from './decide.ts'
+import { holdWhilePaused, look, note, pass, type Story } from '../story.ts'
+import { evidenceOf, hardwareBlockers, soakBlockers } from './decide.ts'
 
 const SOAK_LOOK_EVERY_MS = 60_000
 const LEASE_LOOK_EVERY_MS = 5 * 60_000
@@ -14,22 +16,10 @@ const BMC_LOOK_EVERY_MS = 15_000
 /** Between power-on and the first comparison: NICs and bonds need a moment after the node is online. */
 const SETTLE_MS = 30_000
 
-/** Before anything is touched: what the node is made of, to compare with afterwards. */
-export async function recordHardware(story: Story): Promise<Hardware> {
-  const { node } = story.input
-  const hardware = await look(story, `the hardware of ${node}`, () => readHardware(story))
-  await note(story, { kind: 'hardware-recorded', node, hardware })
-  return hardware
-}
-
-async function readHardware(story: Story): Promise<Hardware> {
-  const { node } = story.input
-  return mergeHardware(await story.ports.hypervisor.hardware(node), await story.ports.bmc.hardware(node))
-}
-
 /** True when the node is proven healthy; false when it must go back to repair, with what was seen in the journal. */
-export async function verifyNode(story: Story, before: Hardware, answer: WorkOrderAnswer): Promise<boolean> {
+export async function verifyNode(story: Story, answer: WorkOrderAnswer): Promise<boolean> {
   const { node, policy } = story.input
+  await holdWhilePaused(story)
   if (answer.outcome === 'cannot') {
     const text = `${answer.by} could not repair it: ${answer.found}`
     return refuse(story, [{ kind: 'hardware-differs', node, text, lifts: 'another round of repair' }])
@@ -39,14 +29,16 @@ export async function verifyNode(story: Story, before: Hardware, answer: WorkOrd
     const text = `the BMC of ${node} does not answer ${Math.round(policy.bootLimitS / 60)} min after the repair`
     return refuse(story, [{ kind: 'bmc-unreachable', node, text, lifts: 'back to repair' }])
   }
-  await powerOn(story)
+  const by = await powerOn(story)
   if (!(await waitForNode(story, policy.bootLimitS * 1000))) {
     const text = `${node} is not online ${Math.round(policy.bootLimitS / 60)} min after power-on`
     return refuse(story, [{ kind: 'node-not-back', node, text, lifts: 'back to repair' }])
   }
-  await note(story, { kind: 'node-on', node, by: 'us' })
+  await note(story, { kind: 'node-on', node, by })
   await pass(story, SETTLE_MS)
   const after = await look(story, `the hardware of ${node} after the repair`, () => readHardware(story))
+  const before = story.heard.hardware
+  if (before === undefined) throw new Error('nothing is verified before its hardware was recorded')
   const differs = withoutLifted(hardwareBlockers(node, before, after), story.heard.lifted)
   if (differs.length > 0) return refuse(story, differs)
   return soak(story, before, after, cursor)
@@ -68,49 +60,73 @@ async function endOfEventLog(story: Story): Promise<string | undefined> {
 }
 
 async function refuse(story: Story, blockers: readonly Blocker[]): Promise<false> {
-  await note(story, { kind: 'verification-failed', node: story.input.node, blockers })
+  const { node } = story.input
+  await note(story, { kind: 'verification-failed', node, blockers })
+  story.heard.refusedFor = blockers.map((one) => one.text).join('; ')
+  const text = blockers.map((one) => `${one.text}\nlifted by: ${one.lifts}`).join('\n\n')
+  await notify(story, { audience: 'operator', subject: `${node}: not proven healthy, back to repair`, text })
   return false
 }
 
-type SoakLook = { readonly blockers: readonly Blocker[]; readonly cursor: string; readonly fanCount: number }
+type SoakLook = {
+  readonly blockers: readonly Blocker[]
+  readonly cursor: string
+  /** 'unseen': the BMC or the cluster did not answer. That is no fault of the hardware, and no evidence either. */
+  readonly fans: number | 'unseen'
+}
+
+/** Seconds in band count only while somebody looks: what was not seen is looked at for as long again, up to this often. */
+const SOAK_TIMES_LIMIT = 3
 
 async function soak(story: Story, before: Hardware, after: Hardware, cursorAtPowerOn: string): Promise<boolean> {
   const { node, policy } = story.input
-  const untilMs = (await story.saga.nowMs()) + policy.soakS * 1000
-  await note(story, { kind: 'soak-began', node, untilMs })
+  const everyMs = Math.min(SOAK_LOOK_EVERY_MS, policy.soakS * 1000)
+  const wantedLooks = Math.max(1, Math.ceil((policy.soakS * 1000) / everyMs))
+  await note(story, { kind: 'soak-began', node, untilMs: (await story.saga.nowMs()) + policy.soakS * 1000 })
   let cursor = cursorAtPowerOn
   let fanCount = 0
   let leaseDueMs = 0
-  for (let nowMs = await story.saga.nowMs(); nowMs < untilMs; nowMs = await story.saga.nowMs()) {
-    const seen = await look(story, `${node} in its soak`, () => lookAtSoak(story, cursor))
-    const standing = withoutLifted(seen.blockers, story.heard.lifted)
+  for (let looks = 0, seen = 0; seen < wantedLooks; looks++) {
+    if (looks >= SOAK_TIMES_LIMIT * wantedLooks) return refuse(story, [neverSeen(story, seen, wantedLooks)])
+    const now = await look(story, `${node} in its soak`, () => lookAtSoak(story, cursor))
+    const standing = withoutLifted(now.blockers, story.heard.lifted)
     if (standing.length > 0) return refuse(story, standing)
-    cursor = seen.cursor
-    fanCount = seen.fanCount
+    cursor = now.cursor
+    if (now.fans !== 'unseen') {
+      seen++
+      fanCount = now.fans
+    }
+    const nowMs = await story.saga.nowMs()
     if (nowMs >= leaseDueMs) {
       await keepLease(story)
       leaseDueMs = nowMs + LEASE_LOOK_EVERY_MS
     }
-    await pass(story, Math.min(SOAK_LOOK_EVERY_MS, policy.soakS * 1000))
+    await pass(story, everyMs)
   }
   await note(story, { kind: 'verified', node, evidence: evidenceOf(before, after, policy.soakS, fanCount) })
   return true
 }
 
+function neverSeen({ input: { node } }: Story, seen: number, wanted: number): Blocker {
+  const text = `the fans of ${node} were seen in ${seen} of ${wanted} looks: nobody can say that they ran in band`
+  return { kind: 'unmeasured', node, text, lifts: 'the BMC answers again, or an approver lifts it' }
+}
+
 async function lookAtSoak(story: Story, cursor: string): Promise<SoakLook> {
   const { node } = story.input
-  let next = cursor
-  let fanCount = 0
-  const blockers = await askSafely(async () => {
+  try {
     const fans = await story.ports.bmc.fans(node)
     const read = await readSignals(story, cursor)
-    next = read.cursor
-    fanCount = fans.length
-    return [...soakBlockers(node, fans, read.signals), ...(await stillOnline(story)), ...noFans(story, fans.length)]
-  })
-  // A BMC that is silent for a moment is no fault of the hardware; it is no evidence either, and the soak's end asks again.
-  const real = blockers.filter((one) => one.kind !== 'cluster-unreachable' && one.kind !== 'ceph-unreachable')
-  return { blockers: real, cursor: next, fanCount }
+    const blockers = [
+      ...soakBlockers(node, fans, read.signals),
+      ...(await stillOnline(story)),
+      ...noFans(story, fans.length),
+    ]
+    return { blockers, cursor: read.cursor, fans: fans.length }
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return { blockers: [], cursor, fans: 'unseen' }
+  }
 }
 
 const readSignals = (story: Story, cursor: string) => story.ports.bmc.signals(story.input.node, cursor)

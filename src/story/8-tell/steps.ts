@@ -1,8 +1,10 @@
 /** Stage 8: every customer is told what was done for him, with what was measured and what was not. */
 import type { Customer, Stake } from '#domain/customer'
+import { DriverError } from '#domain/driver-error'
 import type { JournalRow, Origin } from '#domain/event'
 import type { CustomerId } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
+import type { ProbeReading } from '#domain/measurement'
 import { perform } from '../perform.ts'
 import { look, note, type Story } from '../story.ts'
 import { customerStories } from './decide.ts'
@@ -12,21 +14,29 @@ import { customerPage } from './page.ts'
 /** Probes are read from this long before the first move, so that there is something to compare with. */
 const BEFORE_MS = 10 * 60_000
 
-export async function tellCustomers(
-  story: Story,
-  origins: readonly Origin[],
-  drainBeganMs: number,
-  ending: Ending,
-): Promise<void> {
-  const stakes = await findStakes(story, origins)
+export async function tellCustomers(story: Story, drainBeganMs: number, ending: Ending): Promise<void> {
+  const stakes = await findStakes(story, story.heard.origins)
   const toMs = await story.saga.nowMs()
   for (const stake of stakes) {
-    const readings = await look(story, `what ${stake.customer.id}’s guests felt`, () =>
-      story.ports.probe.read({ guests: stake.guests, fromMs: drainBeganMs - BEFORE_MS, toMs }),
-    )
+    const span = { fromMs: drainBeganMs - BEFORE_MS, toMs }
+    const readings = await look(story, `what ${stake.customer.id}’s guests felt`, () => readProbe(story, stake, span))
     await note(story, { kind: 'probe-read', customer: stake.customer.id, readings })
   }
   for (const stake of stakes) await tellOne(story, stake, ending)
+}
+
+/** A prober that does not answer holds nobody's story up: what it would have said is unmeasured. */
+async function readProbe(
+  { ports }: Story,
+  { guests }: Stake,
+  span: { readonly fromMs: number; readonly toMs: number },
+): Promise<readonly ProbeReading[]> {
+  try {
+    return await ports.probe.read({ guests, ...span })
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return guests.map((guest) => ({ is: 'unmeasured', guest, reason: 'the prober did not answer' }))
+  }
 }
 
 /** Customers with guests that were on the node; a guest without a customer is said. */
@@ -39,7 +49,8 @@ async function findStakes(story: Story, origins: readonly Origin[]): Promise<rea
   }
   if (nobodys.length > 0) {
     const names = nobodys.map((origin) => origin.vmid).join(', ')
-    await note(story, { kind: 'said', text: `guests ${names} have no customer: nobody is told of them` })
+    const text = nobodys.length === 1 ? `guest ${names} has no customer` : `guests ${names} have no customer`
+    await note(story, { kind: 'said', text: `${text}: nobody is told` })
   }
   const stakes: Stake[] = []
   for (const [id, guests] of byCustomer) {

@@ -1,0 +1,124 @@
+/** How a fault is mended by somebody: what would last for ever otherwise. */
+import type { NodeName } from '#domain/ids'
+import { cephOf, lowerFlag, refreshPlacementGroups, upOsds } from '#lab/world/ceph'
+import { allGuests, isManaged, runningAt, unlockGuest } from '#lab/world/guests'
+import { switchMaintenance } from '#lab/world/ha'
+import { beginBoot, powerIsGone } from '#lab/world/power'
+import type { World, WorldNode } from '#lab/world/state'
+
+type About = { readonly node?: NodeName | undefined; readonly flag?: string | undefined }
+
+/** Every node that is named, or all of them. */
+const nodesOf = (world: World, { node }: About): readonly WorldNode[] =>
+  Object.values(world.nodes).filter(({ name }) => node === undefined || name === node)
+
+function unpinLrm(world: World, node: WorldNode): void {
+  const manages = runningAt(world, node.name).some(isManaged)
+  node.lrmPinned = false
+  node.lrm = { state: manages ? 'active' : 'idle', watchdog: manages ? 'active' : 'standby' }
+}
+
+function revive(world: World, node: WorldNode): void {
+  if (node.state === 'running' || node.state === 'booting') return
+  if (node.state !== 'off') powerIsGone(world, node, 'others')
+  if (node.state === 'dead') node.state = 'off'
+  beginBoot(world, node)
+}
+
+const MENDS = {
+  'node-dead': (world, about) => {
+    for (const node of nodesOf(world, about)) revive(world, node)
+  },
+  /** Somebody presses the button for ten seconds. */
+  'node-hangs': (world, about) => {
+    for (const node of nodesOf(world, about)) {
+      node.hangsOnShutdown = false
+      if (node.state === 'shutting-down' || node.state === 'hung') powerIsGone(world, node, 'others')
+    }
+  },
+  'bmc-silent': (world, about) => {
+    for (const { bmc } of nodesOf(world, about)) bmc.state = 'up'
+  },
+  'bmc-swapped': (world) => {
+    for (const node of Object.values(world.nodes)) node.bmc.answersAs = node.name
+  },
+  'qemu-older': (world, about) => {
+    for (const node of nodesOf(world, about)) node.versions = { ...node.versions, ...newest(world) }
+  },
+  'lrm-state': (world, about) => {
+    for (const node of nodesOf(world, about)) if (node.lrmPinned) unpinLrm(world, node)
+  },
+  chassis: (world) => {
+    for (const node of Object.values(world.nodes)) delete node.chassis
+  },
+  role: (world) => {
+    world.cluster.roles = []
+  },
+  'maintenance-mode-unavailable': (world) => {
+    world.cluster.maintenanceModeAvailable = true
+  },
+  'maintenance-mode-by-other': (world, about) => {
+    for (const node of nodesOf(world, about)) switchMaintenance(world, node, false)
+  },
+  'corosync-link-down': (world) => {
+    world.cluster.corosyncLinksDown = []
+  },
+  'corosync-is-migration-network': (world) => {
+    world.cluster.migrationNetworkIsCorosyncLink = false
+  },
+  'qdevice-down': (world) => {
+    world.cluster.qdeviceUp = world.cluster.qdeviceVotes > 0
+  },
+  'osd-down': (world) => {
+    const ceph = cephOf(world)
+    for (const osd of ceph?.osds ?? []) osd.broken = false
+    for (const host of new Set(ceph?.osds.filter(({ up }) => !up).map((osd) => osd.host)))
+      if (world.nodes[host]?.state === 'running') upOsds(world, host)
+  },
+  'osd-nearfull': (world) => {
+    if (world.ceph !== 'none') world.ceph.fullness = 'ok'
+  },
+  'pool-size': (world) => {
+    if (world.ceph !== 'none') world.ceph.pools = world.ceph.pools.map((pool) => ({ ...pool, size: 3, minSize: 2 }))
+  },
+  pgs: (world) => {
+    if (world.ceph === 'none') return
+    world.ceph.degradedByFault = 0
+    world.ceph.inconsistentByFault = 0
+    refreshPlacementGroups(world)
+  },
+  'slow-ops': (world) => {
+    if (world.ceph !== 'none') world.ceph.slowOpsCount = 0
+  },
+  'service-on-node': (world) => {
+    if (world.ceph !== 'none') world.ceph.services = []
+  },
+  'ceph-flag': (world, { node, flag = 'noout' }) => {
+    const ceph = cephOf(world)
+    if (ceph) lowerFlag(world, ceph, { name: flag, ...(node === undefined ? {} : { host: node }) })
+  },
+  'guest-locked': (world) => {
+    for (const guest of allGuests(world)) if (guest.lock !== undefined) unlockGuest(world, guest)
+  },
+  'migration-never-converges': (world) => {
+    for (const guest of allGuests(world)) guest.dirtyBytesPerSecond = 4e6
+  },
+  api: (world) => {
+    world.apiFaults = []
+  },
+} as const satisfies Record<string, (world: World, about: About) => void>
+
+/** The newest QEMU that any node runs. */
+function newest(world: World): { readonly qemu?: string } {
+  const all = Object.values(world.nodes).flatMap(({ versions }) => versions.qemu ?? [])
+  const qemu = all.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1)
+  return qemu === undefined ? {} : { qemu }
+}
+
+export type Mendable = keyof typeof MENDS
+export const MENDABLE = Object.keys(MENDS) as readonly Mendable[]
+
+export function mend(world: World, what: Mendable, about: About): void {
+  const act: (world: World, about: About) => void = MENDS[what]
+  act(world, about)
+}
