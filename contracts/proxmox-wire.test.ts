@@ -104,6 +104,11 @@ test('refusals are the recorded ones: status, reason phrase, body', async () => 
   asRecorded(await post({ target: 'pve2' }), 'err-migrate-running-no-online')
   expect(await post({ target: 'pve2', online: '1' })).toMatchObject({ status: 200 })
   asRecorded(await post({ target: 'pve2', online: '1' }), 'err-migrate-while-locked')
+  const nobody = { method: 'POST', path: '/nodes/pve1/qemu/999/migrate', params: { target: 'pve2' } } as const
+  asRecorded(await raw(nobody), 'err-migrate-nonexistent')
+  const noout = '/cluster/ceph/flags/noout'
+  asRecorded(await raw({ method: 'PUT', path: noout, params: { value: '1' } }), 'ceph-flag-noout-put')
+  asRecorded(await at(noout), 'ceph-flag-noout-get1')
   fault(lab, { kind: 'node-dead', node: 'pve2' })
   const dead = await at('/nodes/pve2/status')
   expect(dead).toMatchObject({ status: 595, reason: 'Connection timed out', body: '' })
@@ -201,6 +206,30 @@ test('what the lab tells has the types of what was recorded', async () => {
   expect(differences).toEqual([])
 })
 
+test('migrate preconditions have the recorded traps: the allowed stand among the not allowed, local disks forbid nothing', async () => {
+  const local = { disks: [{ storage: 'local-zfs', bytes: 2 ** 30 }] }
+  const managed = { ha: { managed: true, state: 'started' } }
+  const snapshot = smallSnapshot({
+    guests: [guest(101, 'pve1', local), guest(102, 'pve1', managed), guest(103, 'pve2', managed)],
+  })
+  const rules = [{ kind: 'keep-apart', guests: [vmid(102), vmid(103)], strict: true }] as const
+  const { raw } = await serve(smallLab({ snapshot: { ...snapshot, cluster: { ...snapshot.cluster, rules } } }))
+  const ask = async (id: number) => {
+    const answer = await raw({ path: `/nodes/pve1/qemu/${id}/migrate`, params: { target: 'pve2' } })
+    return answer.is === 'answer' ? JSON.parse(answer.body).data : {}
+  }
+  type Told = { allowed_nodes: string[]; not_allowed_nodes: Record<string, unknown>; local_disks: unknown }
+  const recorded = dataOf<Told>('migrate-precond-local-running')
+  expect(Object.keys(recorded.not_allowed_nodes).sort()).toEqual(recorded.allowed_nodes.toSorted())
+  const told = (await ask(101)) as Told
+  expect(told.allowed_nodes.toSorted()).toEqual(['pve2', 'pve3', 'pve4'])
+  expect(told.not_allowed_nodes).toEqual({ pve2: {}, pve3: {}, pve4: {} })
+  expect(typesOf(told.local_disks)).toEqual({ ...typesOf(told.local_disks), size: 'number', shared: 'number' })
+  const blocked = (await ask(102)) as Told
+  const example = dataOf<Told>('migrate-precond-ha-negative').not_allowed_nodes.pve2
+  expect(JSON.stringify(blocked.not_allowed_nodes.pve2)).toBe(JSON.stringify(example).replace('vm:102', 'vm:103'))
+})
+
 test('an entry point dies with its node, and the driver goes on at another', async () => {
   const { lab, driver } = await serve()
   const hypervisor = driver()
@@ -269,6 +298,29 @@ test('a guest under HA: queued, then moved by root@pam, followed to its real end
   expect(progress).toMatchObject({ is: 'ended', outcome: 'ok' })
   expect(progress).not.toMatchObject({ blackout: 'unmeasured' })
   expect(await hypervisor.locate(vmid(102))).toMatchObject({ is: 'at', node: 'pve1' })
+})
+
+test('a container moves by restart: its log names no pause, so there is none measured', async () => {
+  const { driver, lab } = await serve(
+    smallLab({ snapshot: smallSnapshot({ guests: [guest(104, 'pve3', { kind: 'ct' })] }) }),
+  )
+  const hypervisor = driver()
+  const restart = { ...move, guest: vmid(104), mode: 'restart' } as const
+  await expect(hypervisor.migrate({ ...restart, mode: 'live' })).rejects.toBeInstanceOf(DriverError)
+  const handle = await hypervisor.migrate(restart)
+  expect(handle).toContain(':vzmigrate:104:')
+  lab.advanceTo(lab.state.nowMs + 120_000)
+  expect(await hypervisor.follow(handle)).toMatchObject({ outcome: 'ok', blackout: 'unmeasured' })
+  expect(await hypervisor.locate(vmid(104))).toMatchObject({ is: 'at', node: 'pve1', status: 'running' })
+})
+
+test('8.4: groups instead of rules, and no session state', async () => {
+  const snapshot = smallSnapshot()
+  const cluster = { ...snapshot.cluster, pveVersion: '8.4.14', conntrackStateOffered: false }
+  const { driver } = await serve(smallLab({ snapshot: { ...snapshot, cluster } }))
+  const seen = await driver().observe()
+  expect(seen).toMatchObject({ pveVersion: '8.4.14', conntrackStateOffered: false, blind: [] })
+  expect(await driver().migrate(move)).toContain(':qmigrate:')
 })
 
 test('progress is told while it copies, and the danger sign when Proxmox raises the pause', async () => {

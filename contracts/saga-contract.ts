@@ -155,8 +155,9 @@ function childPromises(it: () => SagaHarness): void {
         running += line.startsWith('in') ? 1 : -1
         most = Math.max(most, running)
       }
-      expect(most).toBe(limit)
-      expect(lines[0]).toBe('in 0')
+      expect(most).toBeLessThanOrEqual(limit)
+      // That they run side by side at all, the rich saga shows: its children wait for a message that is sent when two have begun.
+      expect(Number(lines[0]?.slice('in '.length))).toBeLessThan(limit)
     },
   )
 

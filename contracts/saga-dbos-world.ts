@@ -4,7 +4,7 @@ import type { Clock, Quit } from '#ports/clock'
 import type { Ledger } from './saga-definitions.ts'
 
 /** World seconds a real second. */
-const SPEED = 10
+const SPEED = 5
 const LONGEST_TIMER_MS = 60_000
 const LOOK_MS = 20
 

@@ -7,15 +7,15 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import type { Json } from '#domain/json'
-import { createDbosEngine } from '#drivers/dbos/engine'
-import { removeEmbeddedPostgres, startEmbeddedPostgres } from '#drivers/postgres/embedded'
+import { createDbosEngine, type DbosEngine } from '#drivers/dbos/engine'
+import { type EmbeddedPostgres, removeEmbeddedPostgres, startEmbeddedPostgres } from '#drivers/postgres/embedded'
 import { migrate } from '#drivers/postgres/migrate'
 import { openPool } from '#drivers/postgres/pool'
 import type { SagaEngine, SagaStatus } from '#ports/saga'
 import { type CrashTrial, type SagaHarness, sagaContract } from './saga-contract.ts'
 import type { WorkerTask } from './saga-dbos-worker.ts'
 import { eventually, FastClock, fileLedger, notedIn } from './saga-dbos-world.ts'
-import { contractDefinitions } from './saga-definitions.ts'
+import { contractDefinitions, type Ledger } from './saga-definitions.ts'
 
 /** How many lines the ledger has when the worker is killed, a trial each. */
 const TRIALS: readonly { readonly how: How; readonly killedAtLines: readonly number[] }[] = [
@@ -169,24 +169,66 @@ async function resultOf(url: string, id: string): Promise<Json> {
 
 sagaContract('on DBOS', makeHarness)
 
-test('a database that goes away in the middle and comes back costs nothing', { timeout: 60_000 }, async () => {
+test('a database that goes away in the middle and comes back costs nothing', { timeout: 60_000 }, () =>
+  withServer(async ({ postgres, stateDir, ledger, open }) => {
+    const engine = await open()
+    await engine.start('spread', 'spread', { count: 6, limit: 2 }, NO_KEYS)
+    await notedIn(ledger)('out 1')
+    await postgres.stop()
+    await startEmbeddedPostgres({ stateDir, log: onLog })
+    const status = await eventually(async () => notRunning(await engine.status('spread').catch(() => undefined)))
+    expect(status).toMatchObject({ is: 'ended', result: [0, 1, 4, { is: 'error' }, 16, 25].map(asResult) })
+    await engine.shutdown()
+  }),
+)
+
+test('a step that failed inside DBOS, not in us, is forgotten and runs again', { timeout: 60_000 }, () =>
+  withServer(async ({ postgres, open }) => {
+    const first = await open()
+    await first.start('reads-three', 'poisoned', null, NO_KEYS)
+    const client = new pg.Client({ connectionString: postgres.url })
+    await client.connect()
+    const records = () => client.query('select function_name as name from dbos.operation_outputs')
+    await eventually(async () => ((await records()).rowCount === 1 ? true : undefined))
+    await first.shutdown()
+    await client.query(
+      `insert into dbos.operation_outputs (workflow_uuid, function_id, function_name, error)
+       values ('poisoned', 1, 'receive news', '{"name":"TypeError","message":"no executor"}')`,
+    )
+    await client.end()
+    const second = await open()
+    expect(second.recovered).toBe(1)
+    for (const key of ['a', 'b', 'c']) await second.send('poisoned', 'news', key, key)
+    const status = await eventually(async () => notRunning(await second.status('poisoned')))
+    expect(status).toEqual({ is: 'ended', result: ['a', 'b', 'c', 'deadline', 'deadline'] })
+    await second.shutdown()
+  }),
+)
+
+const NO_KEYS = { exclusive: [] }
+
+async function withServer(
+  work: (server: {
+    readonly postgres: EmbeddedPostgres
+    readonly stateDir: string
+    readonly ledger: Ledger
+    readonly open: () => Promise<DbosEngine>
+  }) => Promise<void>,
+): Promise<void> {
   const stateDir = mkdtempSync(join(tmpdir(), 'coulisse-engine-'))
   const postgres = await startEmbeddedPostgres({ stateDir, log: onLog })
-  await prepare(postgres.url)
-  const clock = new FastClock(Date.now())
-  const ledger = fileLedger(join(stateDir, 'ledger'))
-  const definitions = contractDefinitions({ ledger, clock })
-  const engine = await createDbosEngine({ databaseUrl: postgres.url, clock, definitions, onLog })
-  await engine.start('spread', 'spread', { count: 6, limit: 2 }, { exclusive: [] })
-  await notedIn(ledger)('out 1')
-  await postgres.stop()
-  await startEmbeddedPostgres({ stateDir, log: onLog })
-  const status = await eventually(async () => notRunning(await engine.status('spread').catch(() => undefined)))
-  expect(status).toMatchObject({ is: 'ended', result: [0, 1, 4, { is: 'error' }, 16, 25].map(asResult) })
-  await engine.shutdown()
-  await removeEmbeddedPostgres(stateDir)
-  rmSync(stateDir, { recursive: true, force: true })
-})
+  try {
+    await prepare(postgres.url)
+    const clock = new FastClock(Date.now())
+    const ledger = fileLedger(join(stateDir, 'ledger'))
+    const definitions = contractDefinitions({ ledger, clock })
+    const open = () => createDbosEngine({ databaseUrl: postgres.url, clock, definitions, onLog })
+    await work({ postgres, stateDir, ledger, open })
+  } finally {
+    await removeEmbeddedPostgres(stateDir)
+    rmSync(stateDir, { recursive: true, force: true })
+  }
+}
 
 const asResult = (one: number | object) => (typeof one === 'number' ? { is: 'ok', value: one } : one)
 

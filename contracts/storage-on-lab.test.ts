@@ -5,14 +5,14 @@ import { nodeName } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { labStorage } from '#lab/ports/storage'
 import { smallSnapshot } from '#lab/testing/small-world'
-import { cephRequest } from '#lab/wire/ceph-cli/answer'
+import { cephRequest, plainText } from '#lab/wire/ceph-cli/answer'
 import { upOsds } from '#lab/world/ceph'
 import { createWorld } from '#lab/world/create'
 import { LabWorld } from '#lab/world/lab-world'
 import type { World } from '#lab/world/state'
 import { storageContract } from './storage-contract.ts'
 
-const CEPH = fileURLToPath(new URL('../src/lab/wire/ceph-cli/ceph.mjs', import.meta.url))
+const standIn = (file: string) => fileURLToPath(new URL(`../src/lab/wire/ceph-cli/${file}`, import.meta.url))
 const newWorld = () => createWorld({ snapshot: smallSnapshot(), seed: 1, startAtMs: Date.UTC(2026, 10, 22, 8) })
 
 const bench = (world: World) => ({
@@ -33,7 +33,9 @@ async function control(world: World) {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    response.end(JSON.stringify(cephRequest(world, JSON.parse(Buffer.concat(chunks).toString('utf8')))))
+    const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { readonly plain?: boolean }
+    const answer = cephRequest(world, body)
+    response.end(body.plain === true ? plainText(answer) : JSON.stringify(answer))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -41,16 +43,20 @@ async function control(world: World) {
   return { url, close: () => new Promise<void>((resolve) => server.close(() => resolve())) }
 }
 
-storageContract('the lab’s behind the ceph command', async () => {
-  const world = newWorld()
-  const { url, close } = await control(world)
-  const command = [process.execPath, CEPH]
-  const storage = cephStorage({
-    command,
-    env: { COULISSE_LAB_CONTROL: url },
-    deadlineMs: 20_000,
-    clock: { nowMs: async () => world.nowMs, sleepUntil: async () => undefined },
-    stopOsds: [...command, 'stop-osd', '{osd}'],
+for (const { name, command } of [
+  { name: 'in JavaScript', command: [process.execPath, standIn('ceph.mjs')] },
+  { name: 'in shell', command: ['/bin/bash', standIn('ceph.sh')] },
+]) {
+  storageContract(`the lab’s behind the ceph command ${name}`, async () => {
+    const world = newWorld()
+    const { url, close } = await control(world)
+    const storage = cephStorage({
+      command,
+      env: { COULISSE_LAB_CONTROL: url },
+      deadlineMs: 20_000,
+      clock: { nowMs: async () => world.nowMs, sleepUntil: async () => undefined },
+      stopOsds: [...command, 'stop-osd', '{osd}'],
+    })
+    return { ...bench(world), storage, close }
   })
-  return { ...bench(world), storage, close }
-})
+}

@@ -3,12 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { nodeName } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
+import { CEPHX_USER, cephxCaps } from '#drivers/ceph/cephx-caps'
 import { run } from '#drivers/exec/run'
 import { type RealCeph, startRealCeph } from '#lab/real/ceph-cluster'
 import { leftOut, whyNotReal } from './real.ts'
 import { storageContract } from './storage-contract.ts'
 
 const HOSTS = ['pve1', 'pve2', 'pve3', 'pve4'].map(nodeName)
+const CLIENT = { name: CEPHX_USER, caps: cephxCaps }
 const clock = { nowMs: async () => Date.now(), sleepUntil: async () => undefined }
 const WHOLE_LOOKS_LIMIT = 120
 
@@ -35,7 +37,11 @@ const why = await whyNotReal()
 
 if (why === undefined) {
   storageContract('a real cluster', async () => {
-    const real = await startRealCeph({ dir: `/tmp/coulisse-real-contract-${process.pid}`, hosts: HOSTS })
+    const real = await startRealCeph({
+      dir: `/tmp/coulisse-real-contract-${process.pid}`,
+      hosts: HOSTS,
+      client: CLIENT,
+    })
     return {
       storage: storageOf(real),
       host: nodeName('pve3'),
@@ -53,7 +59,7 @@ if (why === undefined) {
   })
 
   test('the narrow user may do what the driver does, and nothing beside it', async () => {
-    const real = await startRealCeph({ dir: `/tmp/coulisse-real-caps-${process.pid}`, hosts: HOSTS })
+    const real = await startRealCeph({ dir: `/tmp/coulisse-real-caps-${process.pid}`, hosts: HOSTS, client: CLIENT })
     const as = ['ceph', '--conf', real.conf, '--keyring', real.clientKeyring, '--name', real.clientName]
     const forbidden = [
       ['osd', 'set', 'noout'],

@@ -95,10 +95,21 @@ if (story.hangsLeft > 0) {
   writeFileSync(file, JSON.stringify({ ...story, down: [...story.down, Number(words[1])] }))
 } else {
   const before = JSON.stringify(story)
-  const { code, stdout, stderr } = answer(story, words, () => readFileSync(0, 'utf8'))
-  process.stdout.write(stdout ?? '')
-  process.stderr.write(stderr ?? '')
-  process.exitCode = code
+  const input = () => readFileSync(0, 'utf8')
+  // Without a command it reads commands, a line each.
+  const commands =
+    words.length > 0
+      ? [words]
+      : input()
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => line.split(' '))
+  for (const command of commands) {
+    const { code, stdout, stderr } = answer(story, command, input)
+    process.stdout.write(stdout ?? '')
+    process.stderr.write(stderr ?? '')
+    process.exitCode = words.length > 0 ? code : 0
+  }
   // Looks run side by side: only a change is written.
   if (JSON.stringify(story) !== before) writeFileSync(file, JSON.stringify(story))
 }

@@ -6,7 +6,7 @@ import type { Snapshot } from '#domain/snapshot'
 import type { Pace } from '#lab/keeper/keeper'
 import { type LabProcess, startLabProcess } from '#lab/keeper/lab-process'
 import { customersOf, labInventory, OPERATOR_MAIL, TECHNICIAN_MAIL } from '#lab/ports/inventory'
-import { cephRequest } from '#lab/wire/ceph-cli/answer'
+import { cephRequest, plainText } from '#lab/wire/ceph-cli/answer'
 import { haManagerRequest } from '#lab/wire/ha-manager-cli/answer'
 import { serveProxmox } from '#lab/wire/proxmox/serve'
 import { serveRedfish } from '#lab/wire/redfish/redfish-server'
@@ -56,9 +56,7 @@ export async function startLabServer(options: LabServerOptions): Promise<LabServ
 function addCommandRoutes({ control, lab }: LabProcess): void {
   control.on('POST /ceph', (body) => {
     const answer = cephRequest(lab.state, body)
-    const { code, stdout, stderr } = answer
-    const text = `${code} ${Buffer.byteLength(stdout)}\n${stdout}${stderr}`
-    return { status: 200, body: answer, ...(isPlain(body) ? { text } : {}) }
+    return { status: 200, body: answer, ...(isPlain(body) ? { text: plainText(answer) } : {}) }
   })
   control.on('POST /ha-manager', (body) => ({ status: 200, body: haManagerRequest(lab.state, body) }))
 }

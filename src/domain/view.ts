@@ -152,7 +152,7 @@ function opened(row: JournalRow, { node, finding, requestedBy }: EventOf<'mainte
     paused: undefined,
     aborting: undefined,
     power: 'on',
-    interlock: { is: 'not-safe', reasons: ['the node is on'] },
+    interlock: { is: 'not-safe', reasons: ['not proven yet'] },
     lease: { is: 'none' },
     noout: {},
     workOrders: [],

@@ -221,7 +221,7 @@ const ON_THE_WAY: readonly Condition[] = [
 ]
 
 /** What verification sends back to repair; the second round mends it. An approver's word counts at once where he may give it. */
-const AFTER_THE_REPAIR: readonly (Pick<Condition, 'kind' | 'after'> & { readonly fault: Fault })[] = [
+const AFTER_THE_REPAIR: readonly (Pick<Condition, 'kind' | 'after' | 'with'> & { readonly fault: Fault })[] = [
   ...['dimm-missing', 'disk-missing', 'nic-slower', 'pcie-narrower', 'pcie-errors'].map((effect) => ({
     kind: 'hardware-differs' as const,
     fault: { kind: 'after-repair', effect },
@@ -233,7 +233,7 @@ const AFTER_THE_REPAIR: readonly (Pick<Condition, 'kind' | 'after'> & { readonly
   { kind: 'clock-not-in-sync', fault: { kind: 'after-repair', effect: 'clock-skewed' } },
   { kind: 'corosync-link-down', fault: { kind: 'after-repair', effect: 'corosync-link-down' } },
   { kind: 'versions-differ', fault: { kind: 'after-repair', effect: 'versions-differ' } },
-  { kind: 'fans-out-of-band', fault: { kind: 'after-repair', effect: 'fan-out-of-band' } },
+  { kind: 'fans-out-of-band', fault: { kind: 'after-repair', effect: 'fan-out-of-band' }, with: ['sel-not-clean'] },
   { kind: 'sel-not-clean', fault: { kind: 'after-repair', effect: 'sel-dirty' } },
   { kind: 'unmeasured', after: 'after soak-began', fault: { kind: 'bmc-silent', node: 'pve3', forS: 3600 } },
   { kind: 'node-not-back', after: 'after did power on', fault: { kind: 'node-dead', node: 'pve3' } },
@@ -305,16 +305,21 @@ describe.each([...BEFORE_THE_FIRST_TOUCH, ...ON_THE_WAY])('$kind', (condition) =
   })
 })
 
-describe.each(AFTER_THE_REPAIR)('$kind after the repair, by $fault.effect', ({ kind, after, fault }) => {
-  it('sends the node back to repair, under its own name, and lets it back when it is mended', async () => {
-    const night = await playRepair(`${after ?? '+0s'}: fault ${JSON.stringify(fault)}`)
-    const failed = night.rows.flatMap(({ event }) => (event.kind === 'verification-failed' ? event.blockers : []))
-    expect([...new Set(failed.map((one) => one.kind))]).toEqual([kind])
-    expect(night.lab.state.workOrders.length).toBe(2)
-    expect(night.ending).toBe('done')
-    expect(brokenIn(night)).toEqual([])
-  })
-})
+describe.each(AFTER_THE_REPAIR)(
+  '$kind after the repair, by $fault.effect',
+  ({ kind, after, fault, with: extras = [] }) => {
+    it('sends the node back to repair, under its own name, and lets it back when it is mended', async () => {
+      const night = await playRepair(`${after ?? '+0s'}: fault ${JSON.stringify(fault)}`)
+      const failed = night.rows.flatMap(({ event }) => (event.kind === 'verification-failed' ? event.blockers : []))
+      const kinds = new Set(failed.map((one) => one.kind))
+      for (const extra of extras) kinds.delete(extra)
+      expect([...kinds]).toEqual([kind])
+      expect(night.lab.state.workOrders.length).toBe(2)
+      expect(night.ending).toBe('done')
+      expect(brokenIn(night)).toEqual([])
+    })
+  },
+)
 
 function playRepair(line: string): Promise<NightResult> {
   const calm = calmNight()

@@ -22,7 +22,17 @@ export type DemoSummary = {
   readonly noout: { readonly setAt: string | null; readonly clearedAt: string | null }
   readonly reports: readonly string[]
   readonly journalEntries: number
+  /** Only where Ceph and the BMCs were real: what the client saw that wrote and verified objects throughout. */
+  readonly real?: RealFigures
   readonly wallMs: number
+}
+
+export type RealFigures = {
+  readonly writes: number
+  readonly verified: number
+  readonly errors: number
+  readonly worstMs: number | 'unmeasured'
+  readonly objectsMisplaced: number
 }
 
 export function summarize(facts: {
@@ -31,6 +41,7 @@ export function summarize(facts: {
   readonly brokenPromises: readonly unknown[]
   readonly wallMs: number
   readonly simulated: boolean
+  readonly real?: RealFigures
 }): DemoSummary {
   const { rows } = facts
   const view = viewOf(rows)
@@ -57,6 +68,7 @@ export function summarize(facts: {
     noout: { setAt: at(view.noout.setAtMs), clearedAt: at(view.noout.clearedAtMs) },
     reports: rows.flatMap(({ event }) => reportPath(event)),
     journalEntries: rows.length,
+    ...(facts.real === undefined ? {} : { real: facts.real }),
     wallMs: facts.wallMs,
   }
 }

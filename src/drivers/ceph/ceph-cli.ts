@@ -18,6 +18,8 @@ export type CephCliConfig = {
 export type CephCli = {
   /** An answer in JSON. Repeated when it hangs: the next try finds another monitor. */
   json<T>(doing: string, args: readonly string[], schema: ZodType<T>): Promise<T>
+  /** Answers to several questions of one process, in order: its start costs more than the questions. */
+  looks(doing: string, questions: readonly string[]): Promise<readonly string[]>
   /** Exit code and output, for questions whose "no" is an exit code, and for writes that may be done twice. */
   ask(doing: string, args: readonly string[], input?: string): Promise<Ran>
 }
@@ -58,7 +60,16 @@ export function cephCli(config: CephCliConfig): CephCli {
     if (ran.code !== 0) throw cephError(doing, ran)
     return parseAnswer(doing, ran.stdout, schema)
   }
-  return { json, ask }
+  /** Without a command `ceph` reads commands, a line each, and prints each answer on a line of its own; a refusal prints none. */
+  async function looks(doing: string, questions: readonly string[]): Promise<readonly string[]> {
+    const ran = await ask(doing, ['--format', 'json'], `${questions.join('\n')}\n`)
+    if (ran.code !== 0) throw cephError(doing, ran)
+    const answers = ran.stdout.split('\n').filter((line) => line.trim() !== '')
+    if (answers.length === questions.length) return answers
+    const retry = ran.stderr.includes('EACCES') ? 'never' : 'later'
+    throw new DriverError('ceph', doing, { retry, text: lastWords(ran.stderr) })
+  }
+  return { json, looks, ask }
 }
 
 export function parseAnswer<T>(doing: string, stdout: string, schema: ZodType<T>): T {

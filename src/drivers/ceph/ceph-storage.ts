@@ -1,6 +1,6 @@
 /** Ceph by its own command line: whole-host questions, noout on one host, and every change read back. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
+import { type ZodType, z } from 'zod'
 import type { CephObservation, NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import { type NodeName, nodeName } from '#domain/ids'
@@ -55,7 +55,7 @@ export function cephStorage(config: CephConfig): Storage {
   }
   return {
     nooutScope: 'host',
-    observe: observer(cli, config.clock),
+    observe: () => observe(cli, config.clock),
     okToStop: (osds) => okToStop(cli, osds),
     setNoout: (host) => setGroup('set-group', host),
     clearNoout: (host) => setGroup('unset-group', host),
@@ -67,37 +67,34 @@ export function cephStorage(config: CephConfig): Storage {
   }
 }
 
-/** Who stands where changes when people move hardware; a story asks every 30 s, and each call costs a process. */
-const LAYOUT_FRESH_REAL_MS = 60_000
+const QUESTIONS = {
+  status: 'status',
+  osdDump: 'osd dump',
+  osdTree: 'osd tree',
+  crushRules: 'osd crush rule dump',
+  quorum: 'quorum_status',
+  mgrStat: 'mgr stat',
+  nodeLs: 'node ls',
+} as const
 
-/** Everything that changes by itself is asked each time, all at once; the layout of hosts and rules once a minute. */
-function observer(cli: CephCli, clock: Clock): () => Promise<CephObservation> {
-  let layout: Awaited<ReturnType<typeof readLayout>> | undefined
-  let layoutReadAtMs = Number.NEGATIVE_INFINITY
-  return async () => {
-    // The time of the question: an observation is never younger than it says.
-    const observedAtMs = await clock.nowMs()
-    const isFresh = performance.now() - layoutReadAtMs < LAYOUT_FRESH_REAL_MS
-    const [status, osdDump, quorum, mgrStat, read] = await Promise.all([
-      cli.json('read the status', ['status'], statusAnswer),
-      cli.json('read the OSD map', ['osd', 'dump'], osdDumpAnswer),
-      cli.json('read the monitors’ quorum', ['quorum_status'], quorumAnswer),
-      cli.json('find the active mgr', ['mgr', 'stat'], mgrStatAnswer),
-      layout !== undefined && isFresh ? layout : readLayout(cli),
-    ])
-    if (read !== layout) layoutReadAtMs = performance.now()
-    layout = read
-    return toObservation({ status, osdDump, quorum, mgrStat, ...read }, observedAtMs)
-  }
-}
-
-async function readLayout(cli: CephCli) {
-  const [osdTree, crushRules, nodeLs] = await Promise.all([
-    cli.json('read the CRUSH tree', ['osd', 'tree'], osdTreeAnswer),
-    cli.json('read the CRUSH rules', ['osd', 'crush', 'rule', 'dump'], crushRulesAnswer),
-    cli.json('find the daemons’ hosts', ['node', 'ls'], nodeLsAnswer),
-  ])
-  return { osdTree, crushRules, nodeLs }
+async function observe(cli: CephCli, clock: Clock): Promise<CephObservation> {
+  // The time of the question: an observation is never younger than it says.
+  const observedAtMs = await clock.nowMs()
+  const answers = await cli.looks('look at the cluster', Object.values(QUESTIONS))
+  const read = <T>(question: keyof typeof QUESTIONS, schema: ZodType<T>) =>
+    parseAnswer(`read "${QUESTIONS[question]}"`, answers[Object.keys(QUESTIONS).indexOf(question)] ?? '', schema)
+  return toObservation(
+    {
+      status: read('status', statusAnswer),
+      osdDump: read('osdDump', osdDumpAnswer),
+      osdTree: read('osdTree', osdTreeAnswer),
+      crushRules: read('crushRules', crushRulesAnswer),
+      quorum: read('quorum', quorumAnswer),
+      mgrStat: read('mgrStat', mgrStatAnswer),
+      nodeLs: read('nodeLs', nodeLsAnswer),
+    },
+    observedAtMs,
+  )
 }
 
 async function okToStop(cli: CephCli, osds: readonly number[]) {
@@ -159,7 +156,7 @@ async function deleteLease(cli: CephCli, host: NodeName): Promise<void> {
 /** Hands the mgr's work to a standby elsewhere. Nothing to do where the active mgr does not live on `host`. */
 async function failMgr(cli: CephCli, clock: Clock, host: NodeName): Promise<void> {
   const doing = `hand the active mgr over from ${host}`
-  if ((await observer(cli, clock)()).activeMgrHost !== host) return
+  if ((await observe(cli, clock)).activeMgrHost !== host) return
   const before = await cli.json(doing, ['mgr', 'stat'], mgrStatAnswer)
   if (before.num_standby === 0) throw new DriverError('ceph', doing, { retry: 'never', text: 'no mgr stands by' })
   const ran = await cli.ask(doing, ['mgr', 'fail', before.active_name])

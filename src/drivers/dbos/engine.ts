@@ -78,13 +78,13 @@ export async function createDbosEngine(options: {
     await lock.take()
     current = runner
     await launch({ dbosPool, executorId, onLog })
-    const sweeper = new Sweeper({ store, lock, executorId, log: onLog })
+    const sweeper = new Sweeper({ store, lock, runner, executorId, log: onLog })
     await sweeper.begin()
     const recovered = await store.leftTo(executorId)
     return engineOf({ pools: [pool, dbosPool], store, lock, runner, sweeper, definitions, recovered })
   } catch (cause) {
     current = undefined
-    runner.stop()
+    await runner.stop()
     await Promise.allSettled([DBOS.shutdown(), lock.close()])
     await Promise.allSettled([pool.end(), dbosPool.end()])
     return outside('start on the database', () => Promise.reject(cause))
@@ -165,9 +165,9 @@ function engineOf(parts: {
     status: (id) => outside(`look at ${id}`, () => store.status(id)),
     list: () => outside('list the sagas', () => store.list()),
     shutdown: async () => {
-      current = undefined
-      runner.stop()
       await sweeper.stop()
+      await runner.stop()
+      current = undefined
       await DBOS.shutdown()
       await lock.close()
       await Promise.all(pools.map((pool) => pool.end()))
@@ -203,6 +203,7 @@ async function makeWithKeys(
 type SweeperParts = {
   readonly store: SagaStore
   readonly lock: WorkerLock
+  readonly runner: SagaRunner
   readonly executorId: string
   readonly log: (text: string) => void
 }
@@ -212,6 +213,8 @@ class Sweeper {
   readonly #parts: SweeperParts
   #timer: NodeJS.Timeout | undefined
   #under: Promise<unknown> = Promise.resolve()
+  /** Claims that were not begun when we last looked. */
+  #idleClaims = new Set<string>()
   #isStopped = false
 
   constructor(parts: SweeperParts) {
@@ -252,9 +255,17 @@ class Sweeper {
         log(`worker ${otherId} is dead: took up ${roots.join(', ') || 'no root saga'}`)
       })
     }
+    await this.#giveBackIdleClaims()
     for (const id of await store.notHandedOver(olderThanMs)) {
       log(`${id} was made and never begun: beginning it`)
       await DBOS.startWorkflow(sagaWorkflow, { workflowID: id })(id)
     }
+  }
+
+  async #giveBackIdleClaims(): Promise<void> {
+    const { store, runner, executorId } = this.#parts
+    const idle = (await store.ownedBy(executorId)).filter(({ ownerToken }) => !runner.runs(ownerToken))
+    for (const claim of idle) if (this.#idleClaims.has(claim.ownerToken)) await runner.giveBack(claim)
+    this.#idleClaims = new Set(idle.map(({ ownerToken }) => ownerToken))
   }
 }

@@ -26,6 +26,7 @@ const CHILD_POLL_MS = 200
 const PATIENCE_TRIES = 60
 const PATIENCE_WAIT_MS = 500
 const TAKE_UP_WAIT_MS = 1_000
+const CROSSING_LIMIT_MS = 5_000
 
 type Parts = {
   readonly store: SagaStore
@@ -54,16 +55,30 @@ type Run = {
 export class SagaRunner {
   readonly #parts: Parts
   readonly #wakeUps = new WakeUps()
+  /** Runs of this process, by their owner tokens. */
+  readonly #running = new Set<string>()
+  /** Calls of DBOS that are not inside a body of ours. */
+  readonly #crossings = new Set<Promise<unknown>>()
   #isStopped = false
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** Nothing that runs here begins anything more. */
-  stop(): void {
+  /**
+   * Nothing that runs here begins anything more. Resolves when no call is on its way into DBOS or out of it: one that finds DBOS's
+   * executor gone would be recorded as a failed step.
+   */
+  async stop(): Promise<void> {
     this.#isStopped = true
     this.#wakeUps.close()
+    const limit = new Promise((resolve) => setTimeout(resolve, CROSSING_LIMIT_MS).unref())
+    await Promise.race([Promise.all([...this.#crossings]), limit])
+  }
+
+  /** Whether the run with this token is one of this process. */
+  runs(ownerToken: string): boolean {
+    return this.#running.has(ownerToken)
   }
 
   /** Somebody may wait for what just happened to this saga. */
@@ -75,8 +90,19 @@ export class SagaRunner {
   run(id: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const ownerToken = currentOwnerXid(id) ?? ''
-      const drop = (error: unknown) => this.#drop({ id, ownerToken }, error, reject)
-      this.#runToEnd({ id, ownerToken }, drop).then(resolve, drop)
+      this.#running.add(ownerToken)
+      const done = () => this.#running.delete(ownerToken)
+      const drop = (error: unknown) =>
+        this.#drop({ id, ownerToken }, error, (reason) => {
+          done()
+          reject(reason)
+        })
+      const end = () => {
+        // DBOS records the end after us; until then the saga is not an idle claim.
+        setTimeout(done, CROSSING_LIMIT_MS).unref()
+        resolve()
+      }
+      this.#runToEnd({ id, ownerToken }, drop).then(end, drop)
     })
   }
 
@@ -140,11 +166,15 @@ export class SagaRunner {
   /** One step of DBOS. Its body never throws: DBOS would keep an outage of our own database as the step's outcome. */
   async #record(run: Run, name: string, body: () => Promise<Json>): Promise<Json> {
     if (this.#isStopped) return never()
+    let cross = this.#crossing()
     const guarded = async () => {
+      cross()
       try {
         if (!(await this.#mayAct(run))) return never()
         const kept = jsonCopy(await body())
-        return this.#isStopped ? never() : kept
+        if (this.#isStopped) return never()
+        cross = this.#crossing()
+        return kept
       } catch (error) {
         run.drop(error)
         return never()
@@ -157,6 +187,21 @@ export class SagaRunner {
         run.end({ is: 'crashed', text: new NonDeterminism(`${run.row.id}: ${textOf(error)}`).message })
       else run.drop(error)
       return never()
+    } finally {
+      cross()
+    }
+  }
+
+  /** Begins a call into DBOS or its return; the answer ends it. */
+  #crossing(): () => void {
+    let end = () => {}
+    const crossing = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    this.#crossings.add(crossing)
+    return () => {
+      this.#crossings.delete(crossing)
+      end()
     }
   }
 
@@ -228,7 +273,9 @@ export class SagaRunner {
       return this.#host(run).fail(new NonDeterminism(`${id}#${fanOut}: ${moment.name} has other inputs than recorded`))
     for (const child of children) {
       if (this.#isStopped) return never()
-      await startChild(child.id).catch((error) => {
+      const cross = this.#crossing()
+      await startChild(child.id).then(cross, (error) => {
+        cross()
         run.drop(error)
         return never()
       })
@@ -275,6 +322,12 @@ export class SagaRunner {
   }
 
   /** Lets go of the saga in this run; whoever is alive, perhaps we ourselves, takes it up again over its records. */
+  /** For a saga that DBOS believes to run here and that does not: its claim went through, its beginning did not. */
+  async giveBack({ id, ownerToken }: Owned): Promise<void> {
+    this.#parts.log(`${id} was claimed and never begun here; it will be taken up again`)
+    await this.#parts.store.giveBack(id, ownerToken, INTERNAL_QUEUE_NAME)
+  }
+
   #drop(owned: Owned, error: unknown, reject: (error: Error) => void): void {
     const { id, ownerToken } = owned
     if (this.#isStopped) return

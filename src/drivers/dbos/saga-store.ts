@@ -234,14 +234,17 @@ export class SagaStore {
 
   /**
    * Lets any worker take the saga up, if it still belongs to the run with this token; another's is left alone.
-   * What DBOS 5.3 does for all sagas of a dead executor (reenqueueWorkflowsForRecovery), for one.
+   * What DBOS 5.3 does for all sagas of a dead executor (reenqueueWorkflowsForRecovery), for one. Our steps never throw, so a step
+   * that DBOS recorded as failed failed inside DBOS (its executor was just being shut down, for instance): it is forgotten.
    */
   async giveBack(id: string, ownerToken: string, queue: string): Promise<void> {
     await this.#pool.query(
-      `update dbos.workflow_status
-       set status = 'ENQUEUED', owner_xid = null, started_at_epoch_ms = null, queue_name = coalesce(queue_name, $3),
-           updated_at = (extract(epoch from now()) * 1000)::bigint
-       where workflow_uuid = $1 and owner_xid = $2 and status = 'PENDING'`,
+      `with mine as (
+         update dbos.workflow_status
+         set status = 'ENQUEUED', owner_xid = null, started_at_epoch_ms = null, queue_name = coalesce(queue_name, $3),
+             updated_at = (extract(epoch from now()) * 1000)::bigint
+         where workflow_uuid = $1 and owner_xid = $2 and status = 'PENDING' returning workflow_uuid)
+       delete from dbos.operation_outputs where error is not null and workflow_uuid in (select workflow_uuid from mine)`,
       [id, ownerToken, queue],
     )
   }
@@ -255,6 +258,16 @@ export class SagaStore {
       [executorId],
     )
     return rows[0]?.count ?? 0
+  }
+
+  /** What DBOS believes this executor to run. */
+  async ownedBy(executorId: string): Promise<readonly { readonly id: string; readonly ownerToken: string }[]> {
+    const { rows } = await this.#pool.query<{ id: string; ownerToken: string }>(
+      `select workflow_uuid as id, owner_xid as "ownerToken" from dbos.workflow_status
+       where status = 'PENDING' and executor_id = $1 and owner_xid is not null`,
+      [executorId],
+    )
+    return rows
   }
 
   /** Executors that have unfinished sagas, without `ownId`. */

@@ -101,6 +101,18 @@ test('a read that meets 595 goes on at another entry point, and stays there', as
   expect(replay.asked.map((asked) => asked.entry)).toEqual(['pve1', 'pve2', 'pve2'])
 })
 
+test('a node that has just started and knows no tokens is passed over; where nobody knows ours, that is told', async () => {
+  const { client, replay } = await at({
+    'GET /x': [recording('err-401-badtoken'), composed('here')],
+    'POST /x': [recording('err-401-badtoken'), composed('done')],
+    'GET /y': recording('err-401-badtoken'),
+  })
+  expect(await client.get(z.string(), { doing, path: '/x' })).toBe('here')
+  expect(await client.write('POST', z.string(), { doing, path: '/x' })).toBe('done')
+  expect(replay.asked).toHaveLength(4)
+  expect((await failureOf(client.get(z.string(), { doing, path: '/y' }))).retry).toBe('never')
+})
+
 test('a read that nobody answers ends as later, after a limited number of tries', async () => {
   const { client, replay } = await at({ 'GET /x': recording('err-proxy-dead-node-2') }, ['pve1', 'pve2'])
   const error = await failureOf(client.get(z.unknown(), { doing, path: '/x' }))

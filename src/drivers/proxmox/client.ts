@@ -83,26 +83,28 @@ export function proxmoxClient(config: ClientConfig): ProxmoxClient {
       if (tries > 0) await pause(GET_FIRST_WAIT_MS * 2 ** (tries - 1))
       const entry = order[tries % order.length] as Entry
       const reply = parseAnswer(await send(entry, 'GET', call), schema)
-      if (reply.is === 'data' || reply.is === 'refused') {
+      if (reply.is === 'data' || (reply.is === 'refused' && !(knowsNoToken(reply) && tries + 1 < order.length))) {
         entries.prefer(entry)
         return reply
       }
       why = `${entry.point.url}: ${reply.text}`
-      if (reply.retry !== 'never') retry = reply.retry
+      if (reply.is === 'unanswered' && reply.retry !== 'never') retry = reply.retry
     }
     throw new DriverError('proxmox', call.doing, { retry, text: why })
   }
 
   async function tryWrite<T>(method: WriteMethod, schema: z.ZodType<T>, call: Call): Promise<Reply<T>> {
     let why = NO_ENTRY
-    for (const entry of await entries.orderFor(call)) {
+    const order = await entries.orderFor(call)
+    for (const entry of order) {
       const reply = parseAnswer(await send(entry, method, call), schema)
-      if (reply.is === 'data' || reply.is === 'refused') {
+      if (reply.is === 'data' || (reply.is === 'refused' && !(knowsNoToken(reply) && entry !== order.at(-1)))) {
         entries.prefer(entry)
         return reply
       }
       why = `${entry.point.url}: ${reply.text}`
-      if (!reply.notSent) throw new DriverError('proxmox', call.doing, { retry: 'later', text: inDoubt(why) })
+      if (reply.is === 'unanswered' && !reply.notSent)
+        throw new DriverError('proxmox', call.doing, { retry: 'later', text: inDoubt(why) })
     }
     throw new DriverError('proxmox', call.doing, { retry: 'later', text: `${why}: nothing was sent` })
   }
@@ -120,6 +122,9 @@ export function proxmoxClient(config: ClientConfig): ProxmoxClient {
     close: entries.close,
   }
 }
+
+/** A node that has just started knows no tokens until it has joined the cluster: another may know ours. Nothing was done. */
+const knowsNoToken = ({ status }: Refusal): boolean => status === 401
 
 const NO_ENTRY = 'no entry point is configured'
 const inDoubt = (why: string) => `${why}: the answer was lost, it may have been carried out; look before acting again`

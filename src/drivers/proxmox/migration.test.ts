@@ -149,9 +149,29 @@ test('a guest that HA moved without a task to be found has arrived unmeasured, n
   })
 })
 
+test('HA says OK to a move that a rule forbids, and drops it: that is a failure, found after a minute', async () => {
+  const { hypervisor, replay } = await at({
+    'POST /nodes/pve1/qemu/100/migrate': recording('migrate-ha-blocked'),
+    'GET /nodes/pve1/tasks': composed([]),
+  })
+  // Recorded beside it: the manager has vm:100 as started, without a target.
+  const move = { guest: vmid(100), from: pve1, to: pve2, mode: 'live', withLocalDisks: false } as const
+  expect(await hypervisor.migrate(move)).toBe('UPID:pve1:00000900:00032C08:6B029BDB:hamigrate:100:api@pve!full:')
+  const minuteAgo = (NOW_MS / 1000 - 61).toString(16).toUpperCase()
+  const handle = `UPID:pve1:00000900:00032C08:${minuteAgo}:hamigrate:100:api@pve!full:`
+  expect(await hypervisor.follow(handle)).toMatchObject({ is: 'ended', outcome: 'failed' })
+  const moving = { manager_status: { service_status: { 'vm:100': { state: 'migrate', target: 'pve2' } } } }
+  replay.play({ 'GET /cluster/ha/status/manager_status': composed(moving) })
+  expect(await hypervisor.follow(handle)).toMatchObject({ is: 'running' })
+})
+
 test('what HA never begins ends as unknown', async () => {
   const old = `UPID:pve1:00000902:00032C36:${(NOW_MS / 1000 - 1000).toString(16).toUpperCase()}:hamigrate:100:api@pve:`
-  const { hypervisor } = await at({ 'GET /nodes/pve1/tasks': composed([]) })
+  const queued = { manager_status: { service_status: { 'vm:100': { state: 'migrate' } } } }
+  const { hypervisor } = await at({
+    'GET /nodes/pve1/tasks': composed([]),
+    'GET /cluster/ha/status/manager_status': composed(queued),
+  })
   expect(await hypervisor.follow(old)).toMatchObject({ is: 'ended', outcome: 'unknown' })
 })
 

@@ -17,6 +17,8 @@ import * as wire from './wire.ts'
 const CONTAINER_STOP_LIMIT_S = 180
 /** HA's manager works every 10 s, its LRM moves four at once: a queued move that has not begun by then was dropped. */
 const HA_START_LIMIT_MS = 900_000
+/** HA answers the wish with OK even where a rule forbids it, and drops it then: within some rounds its manager shows which. */
+const HA_TAKES_UP_LIMIT_MS = 60_000
 const LOG_PAGE_LINES = 500
 const LOG_PAGES_LIMIT = 40
 const TASK_LIST_LIMIT = 100
@@ -80,8 +82,12 @@ export function migrations(client: ProxmoxClient, config: Pick<ProxmoxConfig, 'c
     if (at.is === 'at' && at.node !== queued.node && at.lock === undefined) {
       return { is: 'ended', outcome: 'ok', blackout: 'unmeasured', bytesPerSecond: 'unknown' }
     }
-    const nowMs = await config.clock.nowMs()
-    if (nowMs - queued.startedAtMs > HA_START_LIMIT_MS) {
+    const waitedMs = (await config.clock.nowMs()) - queued.startedAtMs
+    if (waitedMs > HA_TAKES_UP_LIMIT_MS && at.is === 'at' && !(await haMoves(client, queued))) {
+      const text = `HA took the wish and did not begin: a rule may forbid it (waited ${Math.round(waitedMs / 1000)} s)`
+      return { is: 'ended', outcome: 'failed', text }
+    }
+    if (waitedMs > HA_START_LIMIT_MS) {
       return unknownEnd(`HA has not begun to move it within ${HA_START_LIMIT_MS / 1000} s`)
     }
     return { is: 'running', transferredBytes: 'unknown', totalBytes: 'unknown', allowedPauseMs: 'unknown' }
@@ -128,6 +134,18 @@ function endOf(exitStatus: string, log: MigrationLog): MigrationProgress {
   }
   const text = exitStatus === '' ? 'the task ended without a status' : exitStatus
   return { is: 'ended', outcome, text: log.lastError === undefined ? text : `${text}: ${log.lastError}` }
+}
+
+/** Recorded: `service_status: {"vm:102": {"state": "migrate", "target": "pve1", …}}` from the wish to the end of the move. */
+async function haMoves(client: ProxmoxClient, queued: Upid): Promise<boolean> {
+  const told = await client.get(wire.managerStatus, {
+    doing: `ask HA whether it moves guest ${queued.id}`,
+    path: '/cluster/ha/status/manager_status',
+    avoid: queued.node,
+  })
+  const services = Object.entries(told.manager_status?.service_status ?? {})
+  const state = services.find(([sid]) => sid.split(':')[1] === queued.id)?.[1].state
+  return state === 'migrate' || state === 'relocate'
 }
 
 /** A dead node's tasks cannot be read (595): then the worker died with it, and only the guest's whereabouts count. */
@@ -192,7 +210,12 @@ async function tasksOfGuest(client: ProxmoxClient, { guest, from, sinceMs }: Que
     doing: `look for a migration of guest ${guest} on ${from}`,
     path: path`/nodes/${from}/tasks`,
     // Proxmox compares whole seconds with the task's start.
-    params: { source: 'all', vmid: guest, since: inSeconds(sinceMs) - LONGEST_MIGRATION_S, limit: TASK_LIST_LIMIT },
+    params: {
+      source: 'all',
+      vmid: guest,
+      since: Math.max(0, inSeconds(sinceMs) - LONGEST_MIGRATION_S),
+      limit: TASK_LIST_LIMIT,
+    },
     avoid: from,
   })
   return [...tasks].sort((left, right) => right.starttime - left.starttime)

@@ -248,3 +248,29 @@ test('a guest that moves during the look is read where it is now', async () => {
   expect(seen.blind).toEqual([])
   expect(seen.guests.find((guest) => guest.vmid === 101)?.onboot).toBe(true)
 })
+
+test('running tasks are those without an end, HA’s own among them', async () => {
+  const { hypervisor } = await at({ 'GET /cluster/tasks': recording('cluster-tasks-ha-migrate') })
+  const { tasks } = await hypervisor.observe()
+  expect(tasks).toEqual([
+    {
+      id: 'UPID:pve2:00000E65:0005B6DB:6B02A25D:qmigrate:102:root@pam:',
+      node: 'pve2',
+      type: 'qmigrate',
+      guest: 102,
+      startedAtMs: 1_795_334_749_000,
+    },
+  ])
+})
+
+test('where HA was never used the LRM is absent, and that is no gap', async () => {
+  const { hypervisor } = await at({
+    'GET /cluster/ha/status/current': recording('ha-status-current-idle'),
+    'GET /cluster/ha/status/manager_status': composed({ manager_status: {}, lrm_status: {} }),
+    'GET /cluster/ha/resources': composed([]),
+  })
+  const seen = await hypervisor.observe()
+  expect(seen.nodes.map((node) => node.lrm.state)).toEqual(['absent', 'absent', 'absent'])
+  expect(seen.blind).toEqual([])
+  expect(seen.crmMaster).toBeUndefined()
+})

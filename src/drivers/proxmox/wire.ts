@@ -95,6 +95,7 @@ export const managerStatus = z.looseObject({
     z.looseObject({
       master_node: maybe(z.string()),
       node_status: maybe(z.record(z.string(), z.string())),
+      service_status: maybe(z.record(z.string(), z.looseObject({ state: maybe(z.string()) }))),
     }),
   ),
   lrm_status: maybe(z.record(z.string(), z.looseObject({ state: maybe(z.string()), mode: maybe(z.string()) }))),

@@ -93,7 +93,9 @@ function stateOf(words: string, severity: string): PartState {
  */
 function edgeOf(words: string, severity: string): 'assert' | 'deassert' {
   if (
-    /deassert|no longer|restored|normal range|returned to|AboveLower|BelowUpper|LowGoingHigh|HighGoingLow/i.test(words)
+    /deassert|no ?longer|restored|normal ?range|returned to|AboveLower|BelowUpper|LowGoingHigh|HighGoingLow/i.test(
+      words,
+    )
   ) {
     return 'deassert'
   }

@@ -50,7 +50,7 @@ export function redfishBmc(config: RedfishConfig): Bmc & { close(): Promise<void
   }
 }
 
-/** Power that nobody can tell is 'unknown'; a misconfiguration stays an error. */
+/** Power that nobody can tell is 'unknown', with the reason: an interlock then stays shut. */
 async function powerOf(asker: Asker): Promise<Power> {
   try {
     return toPower((await systemOf(asker)).PowerState)

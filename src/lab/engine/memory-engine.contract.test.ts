@@ -28,25 +28,38 @@ function setUp(options: Partial<MemoryEngineOptions> = {}) {
   return { clock, ledger, code, engine, noted, ended }
 }
 
-async function crashTrial(n: number): Promise<CrashTrial | undefined> {
-  let killedAt: string | undefined
+async function crashTrial(...moments: readonly number[]): Promise<CrashTrial | undefined> {
+  const places: string[] = []
   const world = setUp({
     restartAfterMs: 700,
     onBoundary: (at, where) => {
-      if (at !== n) return
-      killedAt = where
+      if (!moments.includes(at)) return
+      places.push(where)
       throw new SimulatedCrash(where)
     },
   })
   await playRich({ ...world, id: 'rich-1' })
   const status = await world.ended('rich-1')
-  if (killedAt === undefined) return undefined
-  return { killedAt, result: status.is === 'ended' ? status.result : status.is, lines: world.ledger.all, kills: 1 }
+  if (places.length < moments.length) return undefined
+  const result = status.is === 'ended' ? status.result : status.is
+  return { killedAt: places.join(', then '), result, lines: world.ledger.all, kills: moments.length }
 }
 
 async function everyCrash(): Promise<readonly CrashTrial[]> {
   const trials: CrashTrial[] = []
   for (let trial = await crashTrial(0); trial; trial = await crashTrial(trials.length)) trials.push(trial)
+  return [...trials, ...(await crashedAgain(trials.length))]
+}
+
+/** Killed once more soon after it was taken up: in the replay, at its end, and beyond. */
+async function crashedAgain(momentCount: number): Promise<readonly CrashTrial[]> {
+  const trials: CrashTrial[] = []
+  for (let n = 0; n < momentCount; n++) {
+    for (const later of [1, 8, 40]) {
+      const trial = await crashTrial(n, n + later)
+      if (trial) trials.push(trial)
+    }
+  }
   return trials
 }
 

@@ -180,6 +180,26 @@ test('a world that is written and taken up again at any event goes on as if it h
   )
 })
 
+test('whatever happens, a guest runs at most once, where its configuration lies, and no lock of a move stays behind', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(100_000), someFaults, async (seed, faults) => {
+      const lab = smallLab({ seed })
+      for (const { kind, atS } of faults) takeFault(lab.state, { ...exampleOf(kind), node: `pve${1 + (atS % 4)}`, atS })
+      await drainAs(lab)
+      lab.advanceTo(lab.state.nowMs + 3_600_000)
+      const { guests, migrations, startedTwice, nodes } = lab.state
+      expect(startedTwice).toEqual([])
+      for (const { spec, node, runsOn, lock } of Object.values(guests)) {
+        expect(runsOn.length === 0 || (runsOn.length === 1 && runsOn[0] === node)).toBe(true)
+        for (const on of runsOn) expect(['running', 'hung']).toContain(nodes[on]?.state)
+        const moves = Object.values(migrations).some((move) => move.guest === spec.vmid)
+        if (lock === 'migrate') expect(moves).toBe(true)
+      }
+    }),
+    { numRuns: 60, seed: 2 },
+  )
+})
+
 /** Writes its world and reads it back after every so many steps, in place, so that the ports keep their hold on it. */
 class TornLab extends LabWorld {
   readonly #everySteps: number

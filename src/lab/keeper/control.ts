@@ -3,15 +3,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 
 /** Longer bodies are refused: nobody sends a lab more than a page. */
-export const BODY_LIMIT_BYTES = 4 * 2 ** 20
+const BODY_LIMIT_BYTES = 4 * 2 ** 20
 
 /** Waiting is not asking. */
-export const WAIT_PATH = '/time/wait'
+const WAIT_PATH = '/time/wait'
 
 /** `text` is sent as it stands; `body` as JSON. */
 export type Reply = { readonly status: number; readonly body: unknown; readonly text?: string }
-/** `body` is parsed JSON, undefined where there was none. */
-export type Handler = (body: unknown, url: URL) => Reply | Promise<Reply>
+/** `body` is parsed JSON, undefined where there was none; `gone`: the asker hung up, or died. */
+export type Handler = (body: unknown, url: URL, gone: AbortSignal) => Reply | Promise<Reply>
 
 export type ControlHooks = {
   /** Somebody asks. */
@@ -56,7 +56,9 @@ export class ControlServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.url !== WAIT_PATH) this.#hooks.heard()
-    const reply = await this.#replyTo(request)
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    const reply = await this.#replyTo(request, gone.signal)
     this.#hooks.beforeAnswer()
     const text = reply.text ?? JSON.stringify(reply.body)
     const type = reply.text === undefined ? 'application/json' : 'text/plain; charset=utf-8'
@@ -64,14 +66,14 @@ export class ControlServer {
     response.end(text)
   }
 
-  async #replyTo(request: IncomingMessage): Promise<Reply> {
+  async #replyTo(request: IncomingMessage, gone: AbortSignal): Promise<Reply> {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
     const route = `${request.method} ${url.pathname}`
     const handler = this.#handlers.get(route)
     if (!handler) return problem(404, `there is no ${route}; there are ${[...this.#handlers.keys()].join(', ')}`)
     try {
       const text = await readBody(request)
-      return await handler(text === '' ? undefined : JSON.parse(text), url)
+      return await handler(text === '' ? undefined : JSON.parse(text), url, gone)
     } catch (error) {
       if (error instanceof SyntaxError) return problem(400, `the body is no JSON: ${error.message}`)
       if (error instanceof RangeError) return problem(413, error.message)

@@ -54,6 +54,16 @@ test('while a migration runs a second of real time is at most 20 of the world', 
   expect(await wait).toBeLessThan(START_AT_MS + 60_000)
 })
 
+test('a control plane that dies while it waits stops time at once', async () => {
+  const { keeper, pass } = keeperByHand({ speed: 'max', mode: 'follow' })
+  const death = new AbortController()
+  const wait = keeper.waitUntil(START_AT_MS + 60_000, { gone: death.signal })
+  death.abort()
+  pass(500)
+  expect(await wait).toBe(START_AT_MS)
+  expect(keeper.nowMs).toBe(START_AT_MS)
+})
+
 test('free running keeps its speed', () => {
   const { keeper, pass } = keeperByHand({ speed: 3, mode: 'free' })
   pass(100)

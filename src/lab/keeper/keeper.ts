@@ -5,17 +5,17 @@
 import type { LabWorld } from '#lab/world/lab-world'
 
 /** The contract's ceiling while a migration, a shutdown or a recovery runs. */
-export const IN_MOTION_CEILING = 20
+const IN_MOTION_CEILING = 20
 /** How often world time is brought up to real time. */
-export const TICK_REAL_MS = 10
+const TICK_REAL_MS = 10
 /** A waiter that asks for longer is answered by then, and asks again. */
-export const WAIT_LIMIT_REAL_MS = 1_000
+const WAIT_LIMIT_REAL_MS = 1_000
 /** While something is in motion, time flows on between two waits of a control plane that was heard of so lately. */
 const PRESENT_FOR_REAL_MS = 250
 /** A jump waits until nobody has asked anything for so long: the asker's next wait may be an earlier one. */
 export const QUIET_BEFORE_JUMP_REAL_MS = 15
 /** However long the wait: a jump is no longer, so that a poll which was just being answered comes back in time. */
-export const JUMP_LIMIT_MS = 300_000
+const JUMP_LIMIT_MS = 300_000
 
 export type Pace = {
   /** World seconds a real second; 'max': at once while nothing is in motion. */
@@ -33,6 +33,8 @@ type Waiter = {
   readonly answer: (nowMs: number) => void
   readonly giveUpAtRealMs: number
 }
+
+export type WaitOptions = { readonly isPatient?: boolean; readonly id?: string; readonly gone?: AbortSignal }
 
 export type KeeperParts = {
   readonly lab: LabWorld
@@ -83,13 +85,23 @@ export class Keeper {
   }
 
   /** Resolves when the world has reached `untilMs`, or after a second of real time, with the world's time then. */
-  waitUntil(untilMs: number, { isPatient = false, id = '' } = {}): Promise<number> {
+  waitUntil(untilMs: number, { isPatient = false, id = '', gone }: WaitOptions = {}): Promise<number> {
     const { realNowMs } = this.#parts
     if (untilMs <= this.nowMs) return Promise.resolve(this.nowMs)
     return new Promise((resolve) => {
       this.heard()
-      this.#waiters.add({ untilMs, isPatient, id, answer: resolve, giveUpAtRealMs: realNowMs() + WAIT_LIMIT_REAL_MS })
+      const giveUpAtRealMs = realNowMs() + WAIT_LIMIT_REAL_MS
+      const waiter = { untilMs, isPatient, id, answer: resolve, giveUpAtRealMs }
+      this.#waiters.add(waiter)
+      gone?.addEventListener('abort', () => this.#forget(waiter), { once: true })
     })
+  }
+
+  /** Killed while he waited: no time passes for the dead, not even until his wait would have ended. */
+  #forget(waiter: Waiter): void {
+    if (!this.#waiters.delete(waiter)) return
+    if (this.#waiters.size === 0) this.#lastHeardRealMs = Number.NEGATIVE_INFINITY
+    waiter.answer(this.nowMs)
   }
 
   /** He waits no more: answered at once, and no time passes for his sake. */

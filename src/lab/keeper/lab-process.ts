@@ -24,7 +24,7 @@ export type LabProcess = {
   readonly controlUrl: string
   /** A world was found on disk and taken up again. */
   readonly resumed: boolean
-  /** Before a mutating call over any wire is answered: the world is written. */
+  /** Before a mutating call over any wire is answered: the world is written, and time does not jump over whoever acts. */
   readonly beforeAnswer: () => void
   readonly close: () => Promise<void>
 }
@@ -33,13 +33,16 @@ export async function startLabProcess(options: LabProcessOptions): Promise<LabPr
   const found = options.worldFile === undefined ? undefined : loadWorld(options.worldFile)
   const lab = new LabWorld(found ?? createWorld(options))
   const file = options.worldFile === undefined ? undefined : new WorldFile(options.worldFile, lab.state)
-  const beforeAnswer = () => file?.now()
   const keeper = new Keeper({
     lab,
     pace: options.pace,
     realNowMs: () => performance.now(),
     onChange: () => file?.soon(),
   })
+  const beforeAnswer = () => {
+    keeper.heard()
+    file?.now()
+  }
   const control = new ControlServer({ heard: () => keeper.heard(), beforeAnswer })
   addRoutes(control, lab, keeper)
   beforeAnswer()

@@ -54,9 +54,9 @@ export function addRoutes(control: ControlServer, lab: LabWorld, keeper: Keeper)
   const world = lab.state
   control.on('GET /world', () => ok(tellTruth(world)))
   control.on('GET /time', () => ok({ nowMs: keeper.nowMs, inMotion: lab.inMotion, startedAtMs: world.startedAtMs }))
-  control.on('POST /time/wait', (body) =>
+  control.on('POST /time/wait', (body, _url, gone) =>
     parsed(waitSchema, body, async ({ untilMs, patient: isPatient, id }) =>
-      ok({ nowMs: await keeper.waitUntil(untilMs, { isPatient, id }) }),
+      ok({ nowMs: await keeper.waitUntil(untilMs, { isPatient, id, gone }) }),
     ),
   )
   control.on('POST /time/quit', (body) =>

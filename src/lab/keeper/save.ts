@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import type { World } from '#lab/world/state'
 
 /** Changes of one burst are written together. */
-export const WRITE_EVERY_REAL_MS = 50
+const WRITE_EVERY_REAL_MS = 50
 
 export class WorldFile {
   readonly #path: string

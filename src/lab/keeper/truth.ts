@@ -63,5 +63,3 @@ export function tellTruth(world: World) {
     mailCount: world.mails.length,
   }
 }
-
-export type Truth = ReturnType<typeof tellTruth>

@@ -17,11 +17,14 @@ export type Call = {
 /** A Proxmox proxy gives up after about 30 s. */
 const PROXY_LIMIT_MS = 30_000
 
+/** Ceph's own word for a bucket that is not there. */
+const EINVAL = 22
+
 const isLook = ({ method }: Call) => method === 'GET'
 
 /** Looks and what may be done twice may be repeated; after a POST one looks whether it was done. */
 const retryOf = (call: Call, status: number): Retry => {
-  if (status === 401 || status === 403 || status === 400 || status === 501) return 'never'
+  if (status === 401 || status === 403 || status === 400 || status === 501 || status === EINVAL) return 'never'
   if (status === 595 || status === 596 || status === 504) return 'later'
   return call.method === 'POST' ? 'never' : 'later'
 }

@@ -118,10 +118,10 @@ const whereabouts = (guest: WorldGuest): Whereabouts => ({
   ...(guest.lock === undefined ? {} : { lock: guest.lock }),
 })
 
-export const runningTasks = (world: World, node: NodeName) =>
+const runningTasks = (world: World, node: NodeName) =>
   Object.values(world.tasks).filter((task) => task.node === node && task.status === 'running' && !task.vanished)
 
-export const asPveTask = ({ upid, node, type, guest, startedAtMs }: WorldTask) => ({
+const asPveTask = ({ upid, node, type, guest, startedAtMs }: WorldTask) => ({
   id: upid,
   node,
   type,

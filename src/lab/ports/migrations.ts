@@ -13,7 +13,7 @@ import { ask } from './ask.ts'
 type Query = { readonly guest: Vmid; readonly from: NodeName; readonly sinceMs: number }
 
 /** HA that has not begun within this time has dropped the wish. */
-export const HA_BEGINS_LIMIT_MS = 120_000
+const HA_BEGINS_LIMIT_MS = 120_000
 
 /** 'ha:101:pve3:1795333280000': the wait for a task that does not exist yet. */
 export const haHandle = ({ guest, from, sinceMs }: Query) => `ha:${guest}:${from}:${sinceMs}`

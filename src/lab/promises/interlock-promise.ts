@@ -7,7 +7,7 @@ import type { World } from '#lab/world/state'
 import { breakPromise } from './broken.ts'
 
 /** A look at the node comes round within this time; longer is too long for hands in it. */
-export const WITHDRAWN_WITHIN_MS = 60_000
+const WITHDRAWN_WITHIN_MS = 60_000
 
 /** The node that hands may be in: the one that we switched off last, or that died and is to be repaired. */
 function nodeInHand(world: World): NodeName | undefined {
@@ -17,7 +17,7 @@ function nodeInHand(world: World): NodeName | undefined {
   return off?.node ?? workOrders.at(-1)?.order.node ?? dead?.name
 }
 
-export function whyNotSafe(world: World, name: NodeName): string | undefined {
+function whyNotSafe(world: World, name: NodeName): string | undefined {
   const node = world.nodes[name]
   if (!node) return undefined
   if (powerIsOn(node)) return `${name} has power`

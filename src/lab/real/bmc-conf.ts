@@ -110,6 +110,13 @@ function analogCommands(dir: string, sensor: Analog): readonly string[] {
   ]
 }
 
+/** As most BMCs send it, against IPMI's word: SMBIOS's order, the first three fields turned around. ipmitool guesses that right. */
+function smbiosBytes(uuid: string): string {
+  const [a = '', b = '', c = '', ...rest] = uuid.split('-')
+  const turned = (field: string) => (field.match(/../g) ?? []).toReversed().join('')
+  return [turned(a), turned(b), turned(c), ...rest].join('')
+}
+
 export function lanConf(bmc: MiniBmc): string {
   return `name "${bmc.name}"
 set_working_mc 0x20
@@ -120,7 +127,7 @@ set_working_mc 0x20
     allowed_auths_user none md2 md5 straight
     allowed_auths_operator none md2 md5 straight
     allowed_auths_admin none md2 md5 straight
-    guid ${bmc.systemUuid.replaceAll('-', '')}
+    guid ${smbiosBytes(bmc.systemUuid)}
   endlan
   chassis_control "${bmc.dir}/chassis.sh"
   user 1 true "" "" user 10 none

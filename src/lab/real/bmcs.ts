@@ -22,7 +22,7 @@ export type RealBmc = {
   readonly user: string
   readonly password: Secret
   /** How the simulator packs its GUID. */
-  readonly guidEncoding: 'rfc4122'
+  readonly guidEncoding: 'smbios'
   power(): Promise<'on' | 'off'>
   /** What the machine does; the BMC only reports it. */
   setPower(to: 'on' | 'off'): Promise<void>
@@ -136,7 +136,7 @@ function handle(daemons: Daemons, { dir, name, port, user, password }: MiniBmc):
     port,
     user,
     password: secret(password),
-    guidEncoding: 'rfc4122',
+    guidEncoding: 'smbios',
     power: async () => ((await readFile(join(dir, 'power'), 'utf8')).trim() === '1' ? 'on' : 'off'),
     setPower: (to) => replace(join(dir, 'power'), to === 'on' ? '1\n' : '0\n'),
     locate: async () => {

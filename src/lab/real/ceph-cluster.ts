@@ -5,15 +5,24 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { NodeName } from '#domain/ids'
-import { CEPHX_USER } from '#drivers/ceph/cephx-caps'
 import { run } from '#drivers/exec/run'
-import { cephConf, cephxKey, entities, keyringText, type MiniCeph, OSD_BYTES, VERIFY_USER } from './ceph-conf.ts'
+import {
+  type CephxUser,
+  cephConf,
+  cephxKey,
+  entities,
+  keyringText,
+  type MiniCeph,
+  OSD_BYTES,
+  VERIFY_USER,
+} from './ceph-conf.ts'
 import { type Daemons, daemonsIn, failed } from './processes.ts'
 
 export type RealCephOptions = {
   /** The state folder; must not be there yet, or be one of ours. */
   readonly dir: string
   readonly hosts: readonly NodeName[]
+  readonly client: CephxUser
   /** Default: two a host, numbered from 0. */
   readonly osds?: readonly { readonly id: number; readonly host: NodeName }[]
   readonly pools?: readonly string[]
@@ -24,7 +33,7 @@ export type RealCeph = {
   readonly fsid: string
   readonly conf: string
   readonly adminKeyring: string
-  /** client.coulisse, with the narrow rights of drivers/ceph/cephx-caps. */
+  /** Of the client that was asked for. */
   readonly clientKeyring: string
   readonly clientName: string
   readonly verifyKeyring: string
@@ -97,9 +106,11 @@ function addressesOf(dir: string, hosts: readonly string[]): ReadonlyMap<string,
   return new Map(hosts.map((host, index) => [host, `127.${1 + (a % 254)}.${b}.${index + 1}`]))
 }
 
-const storeOf = (dir: string) => join(STORES, `coulisse-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
+/** Where the OSDs of a state folder keep their data. */
+export const storeOf = (dir: string) =>
+  join(STORES, `coulisse-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
 
-async function prepare({ dir, hosts, osds }: RealCephOptions): Promise<Cluster> {
+async function prepare({ dir, hosts, osds, client }: RealCephOptions): Promise<Cluster> {
   const daemons = daemonsIn(dir)
   // What an earlier run left behind is ended first: by its pid files, and only if it is ours.
   await daemons.endAll()
@@ -113,12 +124,13 @@ async function prepare({ dir, hosts, osds }: RealCephOptions): Promise<Cluster> 
     monHosts: hosts.slice(0, MONS_LIMIT),
     mgrHosts: hosts.slice(0, MGRS_LIMIT),
     osds: osds ?? hosts.flatMap((host, index) => [2 * index, 2 * index + 1].map((id) => ({ id, host }))),
+    client,
   }
   const env = { CEPH_CONF: join(dir, 'ceph.conf') }
   await writeFile(env.CEPH_CONF, cephConf(mini))
   const all = entities(mini, () => cephxKey(Date.now(), randomBytes(16)))
   await writeFile(join(dir, 'keyring'), keyringText(all), { mode: 0o600 })
-  for (const user of ['client.admin', CEPHX_USER, VERIFY_USER]) {
+  for (const user of ['client.admin', client.name, VERIFY_USER]) {
     const own = all.filter(({ name }) => name === user)
     await writeFile(join(dir, `${user}.keyring`), keyringText(own), { mode: 0o600 })
   }
@@ -236,8 +248,8 @@ function handle(cluster: Cluster, pools: readonly string[], startedInMs: number)
     fsid: mini.fsid,
     conf: env.CEPH_CONF ?? '',
     adminKeyring: keyring('client.admin'),
-    clientKeyring: keyring(CEPHX_USER),
-    clientName: CEPHX_USER,
+    clientKeyring: keyring(mini.client.name),
+    clientName: mini.client.name,
     verifyKeyring: keyring(VERIFY_USER),
     verifyName: VERIFY_USER,
     pools,

@@ -1,6 +1,4 @@
 /** The configuration and keys of a mini cluster: everything that a maintenance waits for, shrunk. Pure but for the keys' chance. */
-import { CEPHX_USER, cephxCaps } from '#drivers/ceph/cephx-caps'
-
 export type MiniCeph = {
   readonly dir: string
   readonly fsid: string
@@ -9,7 +7,11 @@ export type MiniCeph = {
   readonly monHosts: readonly string[]
   readonly mgrHosts: readonly string[]
   readonly osds: readonly { readonly id: number; readonly host: string }[]
+  readonly client: CephxUser
 }
+
+/** The user that the driver signs in as, and its rights by daemon type. */
+export type CephxUser = { readonly name: string; readonly caps: Readonly<Record<string, string>> }
 
 /** What an OSD's file may grow to; it is sparse. */
 export const OSD_BYTES = 4 * 2 ** 30
@@ -130,12 +132,12 @@ export type Entity = { readonly name: string; readonly key: string; readonly cap
 export const VERIFY_USER = 'client.verify'
 
 /** Every entity at once: given to `ceph-mon --mkfs`, no `ceph auth` round trip is left. */
-export function entities({ mgrHosts, osds }: MiniCeph, newKey: () => string): readonly Entity[] {
+export function entities({ mgrHosts, osds, client }: MiniCeph, newKey: () => string): readonly Entity[] {
   const all = 'allow *'
   return [
     { name: 'mon.', key: newKey(), caps: { mon: all } },
     { name: 'client.admin', key: newKey(), caps: { mon: all, osd: all, mgr: all, mds: all } },
-    { name: CEPHX_USER, key: newKey(), caps: cephxCaps },
+    { ...client, key: newKey() },
     { name: VERIFY_USER, key: newKey(), caps: { mon: 'allow r', osd: 'allow rw' } },
     ...mgrHosts.map((host) => ({
       name: `mgr.${host}`,

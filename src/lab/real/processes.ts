@@ -11,7 +11,7 @@ export type Daemons = {
   start(name: string, command: readonly string[], env?: Readonly<Record<string, string>>): Promise<void>
   isUp(name: string): Promise<boolean>
   signal(name: string, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void>
-  /** Resolves when it is gone. SIGTERM is an order to end, SIGKILL a power cut. */
+  /** Resolves when it is gone. SIGTERM is an order to end, with an end to patience; SIGKILL a power cut. */
   end(name: string, by: 'SIGTERM' | 'SIGKILL'): Promise<void>
   /** Ends all of them, those of an earlier run too. */
   endAll(): Promise<void>
@@ -59,17 +59,19 @@ export function daemonsIn(dir: string): Daemons {
     const pid = await ownPid(name)
     if (pid !== undefined) {
       process.kill(pid, by)
-      await gone(name)
+      // As systemd does: who does not follow the order in time is cut off.
+      if (!(await gone(name)) && by === 'SIGTERM') process.kill(pid, 'SIGKILL')
+      if (!(await gone(name))) throw failed(`end ${name}`, new Error(`it is still there, see ${pidFile(name)}`))
     }
     await rm(pidFile(name), { force: true })
   }
 
-  async function gone(name: string) {
+  async function gone(name: string): Promise<boolean> {
     for (let look = 1; look <= GONE_LOOKS_LIMIT; look++) {
-      if ((await ownPid(name)) === undefined) return
+      if ((await ownPid(name)) === undefined) return true
       await sleep(GONE_LOOKS_APART_MS)
     }
-    throw failed(`end ${name}`, new Error(`it is still there, see ${pidFile(name)}`))
+    return false
   }
 
   return {

@@ -11,7 +11,7 @@ export const FAN_THRESHOLDS = [
   { name: 'Lower Non-recoverable', rpm: 300, severity: 'non-recoverable' },
 ] as const
 
-export const BMC_BOOT_MS = 90_000
+const BMC_BOOT_MS = 90_000
 const DAY_MS = 86_400_000
 
 export const powerIsOn = (node: WorldNode) => node.state !== 'off' && node.state !== 'dead'
@@ -55,9 +55,19 @@ export function turnFan(world: World, node: WorldNode, part: string, down: boole
   writeFanEdge(world, node, fan, down)
 }
 
-/** Power gone or back: the thresholds are not armed meanwhile, so nothing is logged. */
-export function spinFans(node: WorldNode, powered: boolean): void {
-  for (const fan of node.fans) fan.rpm = powered && !fan.stopped ? fan.nominalRpm : 0
+/** Without power the thresholds are not armed: fans that stand still are no event. */
+export function stopFans(node: WorldNode): void {
+  for (const fan of node.fans) fan.rpm = 0
+}
+
+/** With power the BMC compares anew: a fan that stands still is an edge, one that turns again ends its old one. */
+export function startFans(world: World, node: WorldNode): void {
+  for (const fan of node.fans) {
+    fan.rpm = fan.stopped ? 0 : fan.nominalRpm
+    const last = node.bmc.sel.findLast(({ sensor }) => sensor === fan.part)
+    if (fan.stopped) writeFanEdge(world, node, fan, true)
+    else if (last?.asserted === true) writeFanEdge(world, node, fan, false)
+  }
 }
 
 export function flapNow(world: World, name: NodeName, parts: readonly string[]): void {

@@ -20,7 +20,7 @@ export function cephOf(world: World): WorldCeph | undefined {
 }
 
 /** What the placement groups really are now. */
-export function countPlacementGroups(world: World, ceph: WorldCeph): PgCounts {
+function countPlacementGroups(world: World, ceph: WorldCeph): PgCounts {
   const { total } = ceph.placementGroups
   const inside = ceph.osds.filter((osd) => osd.in)
   const down = inside.filter((osd) => !osd.up).length

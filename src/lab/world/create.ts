@@ -17,7 +17,7 @@ const DEFAULT_DIRTY_BYTES_PER_SECOND = 4e6
 /** Where nobody says how large a guest's writable working set is: what it dirties in half a minute. */
 const WORKING_SET_S = 30
 const WORKING_SET_AT_LEAST_BYTES = 32 * 2 ** 20
-export const DOWN_OUT_INTERVAL_MS = 600_000
+const DOWN_OUT_INTERVAL_MS = 600_000
 const SEL_CAPACITY = 3000
 
 export function createWorld(options: WorldOptions): World {

@@ -8,10 +8,10 @@ import type { By, World, WorldGuest, WorldMigration, WorldNode } from './state.t
 import { beginTask, endTask, HA_USER } from './tasks.ts'
 
 /** The LRM's own workers a node; nobody's max-workers limits them. */
-export const LRM_WORKERS = 4
+const LRM_WORKERS = 4
 const QUEUE_FROM_MS = 5_000
 const QUEUE_TO_MS = 15_000
-export const HA_ROUND_MS = 10_000
+const HA_ROUND_MS = 10_000
 const QUEUED_TASK_MS = 1_500
 /** Offline after about 75 s, guests elsewhere after about 3 min (field notes). */
 export const SEEN_OFFLINE_AFTER_MS = 75_000

@@ -114,3 +114,16 @@ test('a silent BMC is a signal and an unknown power state, never a guess', async
   after(lab, MINUTE_MS)
   expect(await bmc.power(pve3)).toEqual({ is: 'on' })
 })
+
+test('a fan that still stands after the repair shows in the readings and, three records, in the log', async () => {
+  const { lab, night } = await inRepair({ kind: 'after-repair', effect: 'fan-out-of-band' })
+  const { bmc } = night.ports
+  const { cursor } = await bmc.signals(pve3, '')
+  await night.repair()
+  await night.comeBack()
+  expect((await bmc.fans(pve3))[0]).toEqual({ part: 'FAN1', state: 'low', rpm: 0 })
+  const { signals } = await bmc.signals(pve3, cursor)
+  const asserts = signals.filter((one) => one.is === 'part' && one.source === 'sel' && one.edge === 'assert')
+  expect(asserts).toHaveLength(3)
+  expect(lab.state.brokenPromises).toEqual([])
+})

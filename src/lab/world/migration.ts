@@ -21,11 +21,11 @@ import type { By, World, WorldGuest, WorldMigration, WorldTask } from './state.t
 import { beginTask, endTask, logLine, renderBytes, renderDuration } from './tasks.ts'
 
 /** What is left of a link for the stream: 8.8 of 10 Gbit/s (contracts). */
-export const STREAM_SHARE_OF_LINK = 0.88
-export const ALLOWED_PAUSE_AT_FIRST_MS = 100
-export const ALLOWED_PAUSE_CEILING_MS = 2_000_000
+const STREAM_SHARE_OF_LINK = 0.88
+const ALLOWED_PAUSE_AT_FIRST_MS = 100
+const ALLOWED_PAUSE_CEILING_MS = 2_000_000
 /** Six polls of a second without progress (qemu-server). */
-export const DOUBLES_EVERY_MS = 6_000
+const DOUBLES_EVERY_MS = 6_000
 /** A round that is not smaller than this share of the last made no progress. */
 const PROGRESS_SHARE = 0.95
 const FAILS_AT_SHARE = 0.4

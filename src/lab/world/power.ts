@@ -1,6 +1,6 @@
 /** A node's life: orderly shutdown, power off, boot, death, cords pulled and put back. */
 import type { NodeName } from '#domain/ids'
-import { powerIsOn, spinFans, writeSel } from './bmc.ts'
+import { powerIsOn, startFans, stopFans, writeSel } from './bmc.ts'
 import { cephOf, DOWN_GRACE_MS, downOsds, osdsOn, refreshMonitors, upOsds } from './ceph.ts'
 import { drawBetween } from './draw.ts'
 import { cancelEvents, schedule } from './events.ts'
@@ -85,7 +85,7 @@ export function powerIsGone(world: World, node: WorldNode, by: By): void {
   if (before === 'off' || before === 'dead') return
   enter(world, node, 'off')
   node.downBy ??= by
-  spinFans(node, false)
+  stopFans(node)
   forgetPlans(world, node.name)
   stopWorkers(world, node.name)
   breakMigrations(world, node.name)
@@ -131,7 +131,7 @@ export function hangNode(world: World, node: WorldNode): void {
 export function beginBoot(world: World, node: WorldNode): void {
   if (node.state !== 'off' || node.cordsPulled) return
   enter(world, node, 'booting')
-  spinFans(node, true)
+  startFans(world, node)
   if (node.repairEffects.includes('does-not-boot')) return
   const bootMs = drawBetween(world, `power/${node.name}`, BOOT_FROM_MS, BOOT_TO_MS)
   schedule(world, world.nowMs + bootMs, { kind: 'node-booted', node: node.name })

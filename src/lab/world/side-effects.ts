@@ -30,7 +30,6 @@ const CHANGES = {
 /** Besides the hardware: another kernel, a fan that does not turn, a log that is not clean after the boot, no boot at all. */
 const OTHERS = ['versions-differ', 'fan-out-of-band', 'sel-dirty', 'does-not-boot'] as const
 
-export type SideEffect = keyof typeof CHANGES | (typeof OTHERS)[number]
 export const SIDE_EFFECTS: readonly string[] = [...Object.keys(CHANGES), ...OTHERS]
 
 const changeOf = (effect: string): Change | undefined =>

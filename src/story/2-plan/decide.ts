@@ -6,12 +6,11 @@ import type { Guest } from '#domain/guest'
 import type { NodeName, PlanId } from '#domain/ids'
 import { DEFAULT_FORECAST_MODEL, type ForecastModel, type Plan, type Stay } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
-import { Board, type Unit } from './board.ts'
+import type { Board } from './board.ts'
 import { lowerBoundS } from './bound.ts'
+import { afterOf, bestDraft, type Draft } from './draft.ts'
 import { explainUnplaced } from './explain.ts'
-import { chooseParallel, type DraftMove, isLess, overruns, type TimedMove } from './forecast.ts'
-import { type Order, orderMoves } from './order.ts'
-import { type Ordering, type Placement, place } from './place.ts'
+import { chooseParallel, type DraftMove, overruns, type TimedMove } from './forecast.ts'
 import { wayHomeOf } from './plan-way-home.ts'
 import { checkReserve, type Reserve } from './reserve.ts'
 import { decideStopped } from './stopped.ts'
@@ -30,7 +29,6 @@ export type PlanRequest = {
   readonly id: PlanId
 }
 
-const ORDERINGS: readonly Ordering[] = ['constrained-first', 'memory-first', 'cpu-first', 'small-first']
 const GIB = 2 ** 30
 
 /** Pure, and never throws: what cannot be done is a blocker of the plan. One input, one plan. */
@@ -38,13 +36,13 @@ export function proposePlan(request: PlanRequest): Plan {
   const { cluster, policy, model = DEFAULT_FORECAST_MODEL } = request
   const drain = request.drain.filter((name) => cluster.nodes.some((node) => node.name === name))
   const reserveNodes = reserveWanted(cluster, drain, policy)
-  const draft = bestDraft(cluster, drain, policy, reserveNodes)
+  const draft = bestDraft({ cluster, drain, policy }, reserveNodes)
   const spare = spareOf(draft.board, reserveNodes, draft.reserve)
   const stopped = decideStopped(draft.board, draft.order.hops)
   const drafts = [...draft.order.hops.flatMap((hop) => draftHop(draft.board, hop)), ...stopped.moves]
   drafts.sort((a, b) => a.step - b.step || b.guest.residentBytes - a.guest.residentBytes || a.guest.vmid - b.guest.vmid)
   const { parallel, moves, makespanS } = chooseParallel(drafts, model, policy.parallelMigrations)
-  const left = explainUnplaced(draft.board, draft.placement.unplaced, draft.order.stuck)
+  const left = explainUnplaced(draft.board, draft.unplaced, draft.order.stuck)
   const blockers = [
     ...nodeBlockers(request, drain),
     ...left.blockers,
@@ -78,79 +76,6 @@ function reserveWanted(cluster: ClusterObservation, drain: readonly NodeName[], 
   if (policy.reserveNodes !== 'auto') return policy.reserveNodes
   return cluster.nodes.filter(({ name, online }) => online && !drain.includes(name)).length >= 4 ? 1 : 0
 }
-
-type Draft = {
-  readonly board: Board
-  readonly placement: Placement
-  readonly order: Order
-  readonly reserve: Reserve
-  readonly figures: readonly number[]
-}
-
-/** Tries several orders of choosing; stops at the first that leaves nothing to wish for. */
-function bestDraft(
-  cluster: ClusterObservation,
-  drain: readonly NodeName[],
-  policy: PlanPolicy,
-  reserveNodes: number,
-): Draft {
-  let best = draftPlan(cluster, drain, policy, reserveNodes, ORDERINGS[0] ?? 'constrained-first')
-  for (const ordering of ORDERINGS.slice(1)) {
-    const [left, residents, dislikes, unmet] = best.figures
-    const isSumShort = !best.reserve.holds && best.reserve.memoryShortBytes + best.reserve.cpuShortCores > 0
-    if (left === 0 && residents === 0 && dislikes === 0 && (unmet === 0 || isSumShort)) break
-    const other = draftPlan(cluster, drain, policy, reserveNodes, ordering)
-    if (isLess(other.figures, best.figures)) best = other
-  }
-  return best
-}
-
-function draftPlan(
-  cluster: ClusterObservation,
-  drain: readonly NodeName[],
-  policy: PlanPolicy,
-  reserveNodes: number,
-  ordering: Ordering,
-): Draft {
-  const input = { cluster, drain, policy }
-  const sketch = new Board(input)
-  const drained = new Set(drain.map((name) => sketch.indexOf(name)))
-  const leaving = sketch.units.filter(({ home }) => drained.has(home))
-  const movable = leaving.filter((unit) => sketch.candidatesOf(unit).length > 0)
-  const placed = place(sketch, movable, ordering)
-  const board = new Board(input)
-  const wanted = new Map<Unit, number>()
-  for (const unit of board.units) {
-    const target = sketch.at[unit.index] ?? unit.home
-    if (target !== unit.home) wanted.set(unit, target)
-  }
-  const order = orderMoves(board, wanted, (unit) => (drained.has(unit.home) ? 'drain' : 'make-room'))
-  const unmovable = leaving.filter((unit) => !movable.includes(unit))
-  const placement = {
-    ...placed,
-    unplaced: [...unmovable, ...placed.unplaced].map(({ index }) => board.unit(index)),
-  }
-  const reserve = checkReserve(board, reserveNodes)
-  const left = [...placement.unplaced, ...order.stuck]
-  return {
-    board,
-    placement,
-    order,
-    reserve,
-    figures: [
-      guestsIn(left),
-      guestsIn(board.units.filter((unit) => !drained.has(unit.home) && board.placeOf(unit) !== unit.home)),
-      order.hops.length === 0
-        ? 0
-        : order.hops.reduce((sum, hop) => sum + board.dislikes(hop.unit, board.placeOf(hop.unit)), 0),
-      reserve.holds ? 0 : 1,
-      Math.max(0, ...order.hops.map(({ step }) => step)),
-      Math.max(...afterOf(board).map(({ memoryAllocatedFraction }) => memoryAllocatedFraction)),
-    ],
-  }
-}
-
-const guestsIn = (units: readonly Unit[]): number => units.reduce((sum, { guests }) => sum + guests.length, 0)
 
 function spareOf(board: Board, reserveNodes: number, reserve: Reserve): number {
   if (reserve.holds && reserveNodes > 0) return reserveNodes
@@ -249,14 +174,6 @@ const toMove = (move: TimedMove) => ({
 
 const bytesOf = ({ mode, guest, diskBytes }: DraftMove): number =>
   diskBytes + (mode === 'offline' ? 0 : guest.residentBytes)
-
-function afterOf(board: Board): Plan['after'] {
-  return board.nodes.map(({ name, memoryBytes, cpuCores }, index) => ({
-    node: name,
-    memoryAllocatedFraction: Math.round(((board.memory[index] ?? 0) / memoryBytes) * 1e4) / 1e4,
-    cpuAllocatedFraction: Math.round(((board.cpu[index] ?? 0) / cpuCores) * 1e4) / 1e4,
-  }))
-}
 
 function notesOf(request: PlanRequest, { board, reserve }: Draft, reserveNodes: number): readonly string[] {
   const { cluster, policy, drain, model = DEFAULT_FORECAST_MODEL } = request

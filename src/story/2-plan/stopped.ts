@@ -79,7 +79,7 @@ function mayLie(board: Board, guest: Guest, index: number): boolean {
   return (
     source.online &&
     guestFaults(guest, policy).length === 0 &&
-    targetFaults({ guest: { ...guest, cpuType: 'unknown' }, source, target, pins: board.pins, policy }).length === 0 &&
+    targetFaults({ guest, source, target, pins: board.pins, policy }).length === 0 &&
     !guest.disks.some(({ storage }) => isLocalDisk({ storage, source, target })) &&
     !cluster.rules.some((rule) => meetsFoe(board, rule, guest.vmid, target.name))
   )

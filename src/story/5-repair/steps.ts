@@ -1,4 +1,5 @@
 /** Stage 5: a work order for hands in the data centre, with an interlock that is looked after until they are out. */
+import type { NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import { workOrderId } from '#domain/ids'
 import type { Interlock, WorkOrder, WorkOrderAnswer } from '#domain/maintenance'
@@ -110,22 +111,44 @@ type Tended = {
   readonly power: InterlockFacts['power']
   /** Since when it has had power although nobody of us switched it on. */
   readonly runsSinceMs?: number
+  /** null: Ceph did not answer, so nobody can say. */
+  readonly lease: LeaseLook | null
+  readonly leaseReadAtMs: number
+}
+
+/** The flag is looked at each time; the lease beside it, which only we write, every few minutes. */
+const LEASE_READ_EVERY_MS = 5 * 60_000
+
+type KnownLease = { readonly lease: NooutLease | null; readonly readAtMs: number } | undefined
+
+async function knownLease(story: Story, shown: Tended | undefined): Promise<KnownLease> {
+  if (shown === undefined || shown.lease === null || shown.lease.lease === null) return undefined
+  const isDue = (await story.saga.nowMs()) - shown.leaseReadAtMs >= LEASE_READ_EVERY_MS
+  return isDue ? undefined : { lease: shown.lease.lease, readAtMs: shown.leaseReadAtMs }
+}
+
+/** One look for interlock and lease. The flag first: one that somebody cleared is set again before hands are frightened for it. */
+async function lookAtBoth(story: Story, known: KnownLease) {
+  const seen = await look(story, 'whether it is safe to touch', () => gather(story, known))
+  if (seen.lease === null) return seen
+  await keepLease(story, seen.lease)
+  if (seen.lease.lease !== null && seen.lease.stands) return seen
+  return look(story, 'whether it is safe to touch now', () => gather(story, undefined))
 }
 
 /** Looks, and says so when the answer changed. Withdrawn loudly: the technician is told, not only the page. */
 async function tendInterlock(story: Story, shown: Tended | undefined): Promise<Tended> {
   const { node } = story.input
-  const seen = await look(story, 'whether it is safe to touch', () => gather(story))
-  // The flag first: one that somebody cleared is set again before hands are frightened for it.
-  if (seen.lease !== null) await keepLease(story, seen.lease)
-  const facts = { ...seen.facts, leaseStands: seen.lease !== null && story.heard.lease !== undefined }
+  const known = await knownLease(story, shown)
+  const { facts, lease } = await lookAtBoth(story, known)
   const { power } = facts
+  const leaseReadAtMs = known?.readAtMs ?? facts.nowMs
   const now = interlockOf(facts)
   if (power === 'dark' && shown?.power === 'off') await note(story, { kind: 'cords-pulled', node })
   if (power === 'on' && shown !== undefined && shown.power !== 'on')
     await note(story, { kind: 'node-on', node, by: 'itself' })
-  const runs = power === 'on' ? { runsSinceMs: shown?.runsSinceMs ?? facts.nowMs } : {}
-  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power, ...runs }
+  const kept = { lease, leaseReadAtMs, ...(power === 'on' ? { runsSinceMs: shown?.runsSinceMs ?? facts.nowMs } : {}) }
+  if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power, ...kept }
   // From the first "safe" on, hands may be inside until somebody says that they are out.
   if (now.is === 'safe') {
     story.heard.handsMayBeInside = true
@@ -138,15 +161,15 @@ async function tendInterlock(story: Story, shown: Tended | undefined): Promise<T
     await notify(story, { audience: 'technician', subject, text })
     await notify(story, { audience: 'operator', subject, text })
   }
-  return { interlock: now, power, ...runs }
+  return { interlock: now, power, ...kept }
 }
 
-async function gather(story: Story): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
+async function gather(story: Story, known: KnownLease): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
   const { hypervisor, storage, bmc, clock } = story.ports
   const { node } = story.input
   const power = await quietly(() => bmc.power(node))
   const ceph = await quietly(() => storage.observe())
-  const lease = await quietly(() => storage.readLease(node))
+  const lease = known === undefined ? await quietly(() => storage.readLease(node)) : (known.lease ?? undefined)
   const nowMs = await clock.nowMs()
   const isSeen = ceph !== 'unseen' && lease !== 'unseen'
   const leaseNow = isSeen ? leaseLook(story, lease, ceph, nowMs) : null

@@ -11,6 +11,7 @@ import { holdWhilePaused, look, note, pass, type Story } from '../story.ts'
 import { evidenceOf, hardwareBlockers, soakBlockers } from './decide.ts'
 
 const SOAK_LOOK_EVERY_MS = 60_000
+const LEASE_LOOK_EVERY_MS = 5 * 60_000
 const BMC_LOOK_EVERY_MS = 15_000
 /** Between power-on and the first comparison: NICs and bonds need a moment after the node is online. */
 const SETTLE_MS = 30_000
@@ -84,6 +85,7 @@ async function soak(story: Story, before: Hardware, after: Hardware, cursorAtPow
   await note(story, { kind: 'soak-began', node, untilMs: (await story.saga.nowMs()) + policy.soakS * 1000 })
   let cursor = cursorAtPowerOn
   let fanCount = 0
+  let leaseDueMs = 0
   for (let looks = 0, seen = 0; seen < wantedLooks; looks++) {
     if (looks >= SOAK_TIMES_LIMIT * wantedLooks) return refuse(story, [neverSeen(story, seen, wantedLooks)])
     const now = await look(story, `${node} in its soak`, () => lookAtSoak(story, cursor))
@@ -94,7 +96,11 @@ async function soak(story: Story, before: Hardware, after: Hardware, cursorAtPow
       seen++
       fanCount = now.fans
     }
-    await keepLease(story)
+    const nowMs = await story.saga.nowMs()
+    if (nowMs >= leaseDueMs) {
+      await keepLease(story)
+      leaseDueMs = nowMs + LEASE_LOOK_EVERY_MS
+    }
     await pass(story, everyMs)
   }
   await note(story, { kind: 'verified', node, evidence: evidenceOf(before, after, policy.soakS, fanCount) })

@@ -154,7 +154,10 @@ test('pictures come with the answer, and only pictures', async () => {
 
 test('the wrong serial is said before anything is pulled', async () => {
   const { server } = at('in repair')
-  expect((await server.inject(`${orderPage}?serial=CZ3-9999`)).body).toContain('WRONG NODE')
+  const wrong = (await server.inject(`${orderPage}?serial=CZ3-9999`)).body
+  expect(wrong).toContain('WRONG NODE')
+  // Nobody who stands before another node reads that some node is safe.
+  expect(wrong).not.toContain('<iframe')
   const right = (await server.inject(`${orderPage}?serial=cz3%200417`)).body
   expect(right).toContain('The right node')
   expect((await server.inject(orderPage)).body).not.toContain('CZ3-0417')

@@ -5,7 +5,8 @@ import type { Command } from 'commander'
 import { cleanDemo, type Demo, defaultStateDir, launchDemo } from '#app/demo/launch'
 import { type PlayedDemo, playDemo } from '#app/demo/play'
 import { BadInput } from './bad-input.ts'
-import { DemoScreen, summaryText } from './demo-screen.ts'
+import { summaryText } from './demo-summary.ts'
+import { LiveView } from './live.ts'
 
 type Options = {
   readonly seed: string
@@ -50,16 +51,17 @@ async function runDemo(options: Options): Promise<void> {
   const demo = await launchDemo({ stateDir, seed, speed, real: options.real ?? false, log: say })
   const { control, pids, url } = demo
   process.stderr.write(`${JSON.stringify({ state: stateDir, control, url, pids })}\n`)
-  const screen = options.headless ? undefined : new DemoScreen({ url, stateDir, pids })
+  say(`Look: ${url}\nA fan of pve3 drops out now and then; its BMC's log is watched until the evidence is good.`)
+  const screen = options.headless ? undefined : new LiveView(process.stderr, { simulated: true })
   try {
     const played = await playDemo(demo, {
       signal: stop.signal,
-      onTold: (told, nowMs) => screen?.show(told.view, nowMs),
+      onTold: (told, nowMs) => screen?.show(told.rows, nowMs),
     })
-    screen?.end()
+    screen?.stop()
     await finish(demo, played, options, stop.signal)
   } finally {
-    screen?.end()
+    screen?.stop()
     await demo.stop()
   }
 }
@@ -77,7 +79,7 @@ async function finish(demo: Demo, played: PlayedDemo, options: Options, signal: 
   }
   const { summary } = played
   process.exitCode = summary.ending === 'done' && summary.brokenPromises.length === 0 ? 0 : 1
-  process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, played.told))
+  process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, demo.stateDir))
   if (options.headless) return
   process.stderr.write(`\nLook around: ${demo.url}   (Ctrl-C ends everything)\n`)
   while (!signal.aborted) await sleep(1_000, undefined, { signal }).catch(() => {})

@@ -21,7 +21,7 @@ test('shows stages, who waits for what, progress, figures and the last of the jo
     '· repair              · verify              · reintegrate         · tell',
     '',
     '… drain waits for guest 102 to arrive on pve2',
-    'NOT safe to touch: the node is on',
+    'NOT safe to touch: not proven yet',
     '',
     '  102   birch-db         pve3 → pve2     live    ████████░░░░░░░░░░░░ 43 %  7.0 GiB of 16 GiB',
     '  101   acorn-shop       pve3 → pve1     live    ✓ blackout 62 ms',

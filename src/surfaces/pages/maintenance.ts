@@ -81,11 +81,11 @@ ${others.length > 0 && list}
 ${openWorkOrderOf(view) !== undefined && html`<p><a href="${path}/work-order">The technician’s page</a></p>`}</section>`
 }
 
-export function interlockPanel({ interlock }: Pick<MaintenanceView, 'interlock'>): Html {
+export function interlockPanel({ interlock, node }: Pick<MaintenanceView, 'interlock' | 'node'>): Html {
   if (interlock.is === 'safe') {
-    return html`<section class="panel interlock good"><strong>SAFE to touch</strong><p>${interlock.text}</p><p class="small">Since <span class="num">${timeText(interlock.sinceMs)}</span> UTC</p></section>`
+    return html`<section class="panel interlock good"><strong>SAFE to touch ${node}</strong><p>${interlock.text}</p><p class="small">Since <span class="num">${timeText(interlock.sinceMs)}</span> UTC</p></section>`
   }
-  return html`<section class="panel interlock bad"><strong>NOT safe to touch</strong><ul>${interlock.reasons.map((reason) => html`<li>${reason}</li>`)}</ul></section>`
+  return html`<section class="panel interlock bad"><strong>${node} is NOT safe to touch</strong><ul>${interlock.reasons.map((reason) => html`<li>${reason}</li>`)}</ul></section>`
 }
 
 const ACTION_WORDS: Readonly<Record<Action, string>> = {

@@ -43,10 +43,11 @@ export function workOrderPage(input: WorkOrderPageInput): string {
   const { order } = work
   const path = pathOf(input)
   const isOpen = work.answer === undefined && head.view.ended === undefined
+  const isWrongNode = isOpen && (input.values.serial ?? '') !== '' && !isRightNode(input)
   const body = html`<div class="narrow">
 <div class="titled"><h1>${order.part} of ${order.node}</h1>${stateBadge(work, head.view)}</div>
 <p>${order.why}</p>
-<iframe src="${path}/interlock" title="May I touch it now?"></iframe>
+${isWrongNode ? wrongNode(input) : html`<iframe src="${path}/interlock" title="May I touch it now?"></iframe>`}
 ${faults.length > 0 && html`<section class="panel bad" role="alert"><h2>Not sent</h2><ul>${faults.map((fault) => html`<li>${fault}</li>`)}</ul></section>`}
 ${placeCard(order.place)}
 <section class="panel wait"><h2>Power</h2><p>${order.powerNote}</p></section>
@@ -58,7 +59,7 @@ ${isOpen ? serialStep(input) : answered(work)}
 
 /** The frame: reloads by itself; when the link is gone the browser says so, and no old "safe" is left standing. */
 export function interlockPage({ view, nowMs, simulated }: Frame & { readonly view: MaintenanceView }): string {
-  const panel = view.ended === undefined ? interlockPanel(view) : interlockPanel({ interlock: OVER })
+  const panel = view.ended === undefined ? interlockPanel(view) : interlockPanel({ interlock: OVER, node: view.node })
   return page({ title: 'May I touch it now?', nowMs, simulated, body: panel }).replace(
     '</head>',
     `<meta http-equiv="refresh" content="${INTERLOCK_REFRESH_S}"><style>header,footer,.simulated,.skip{display:none}main{padding:0}</style></head>`,
@@ -92,16 +93,19 @@ function refusals({ refusals: all }: WorkOrderView): Html | undefined {
 /** Before anything is pulled: the serial from the chassis. It is not printed here, for then nobody would go and read it. */
 function serialStep(input: WorkOrderPageInput): Html {
   const { work, values } = input
-  const typed = values.serial ?? ''
-  if (typed !== '' && sameSerial(typed, work.order.place.serial)) {
-    return html`<section class="panel good"><h2>The right node</h2><p>Serial <b class="mono">${typed}</b> is ${work.order.node}. Touch it only while the box above says SAFE.</p></section>${answerForm(input)}`
+  if (isRightNode(input)) {
+    return html`<section class="panel good"><h2>The right node</h2><p>Serial <b class="mono">${values.serial ?? ''}</b> is ${work.order.node}. Touch it only while the box above says SAFE.</p></section>${answerForm(input)}`
   }
-  return html`${
-    typed !== '' &&
-    html`<section class="panel bad" role="alert"><h2>WRONG NODE</h2><p>Serial <b class="mono">${typed}</b> is not ${work.order.node}. Touch nothing. Look for the blinking LED and read again.</p></section>`
-  }<form method="get" action="${pathOf(input)}" class="card"><h2>First: is it the right node?</h2>
+  return html`<form method="get" action="${pathOf(input)}" class="card"><h2>First: is it the right node?</h2>
 <label for="serial">Serial, read off the chassis</label><input type="text" id="serial" name="serial" required maxlength="100" autocomplete="off" autocapitalize="characters" spellcheck="false">
 <p class="spaced"><button class="main">Compare</button></p></form>`
+}
+
+const isRightNode = ({ values, work }: WorkOrderPageInput) => sameSerial(values.serial ?? '', work.order.place.serial)
+
+/** In the place of the interlock: whoever stands before another node must not read that some node is safe. */
+function wrongNode({ values, work }: WorkOrderPageInput): Html {
+  return html`<section class="panel interlock bad" role="alert"><strong>WRONG NODE</strong><p>Serial <b class="mono">${values.serial ?? ''}</b> is not ${work.order.node}. Touch nothing. Look for the blinking LED and read again.</p></section>`
 }
 
 function answerForm(input: WorkOrderPageInput): Html {

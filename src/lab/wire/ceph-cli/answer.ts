@@ -28,9 +28,24 @@ const error = (code: number, name: string, text: string) => say(code, '', `Error
 const LOOKS: ReadonlySet<string> = new Set(['get', 'dump', 'ls', 'tree', 'stat', 'ok-to-stop'])
 const isLook = (words: readonly string[]) => words.some((word) => LOOKS.has(word)) || words.length === 1
 
-/** Every call goes through the faults of the way first; a command whose answer is lost has its effect all the same. */
+/** Without a command `ceph` reads commands, a line each; refusals stand in standard error, and the exit code is 0 all the same. */
 export function answerCeph(world: World, args: readonly string[], input: string): CliAnswer {
   const words = withoutOptions(args)
+  if (words.length > 0) return answerOne(world, words, input)
+  const answers = input
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => answerOne(world, line.split(' '), ''))
+  return {
+    code: answers.find(({ code }) => code === EPERM)?.code ?? 0,
+    stdout: answers.map(({ stdout }) => stdout).join(''),
+    stderr: answers.map(({ stderr }) => stderr).join(''),
+    delayMs: answers.reduce((sum, { delayMs }) => sum + delayMs, 0),
+  }
+}
+
+/** Every call goes through the faults of the way first; a command whose answer is lost has its effect all the same. */
+function answerOne(world: World, words: readonly string[], input: string): CliAnswer {
   const verdict = consultApi(world, { api: 'ceph', method: isLook(words) ? 'GET' : 'PUT', path: `/${words.join('/')}` })
   if (verdict.is === 'error') return say(EPERM, '', TIMED_OUT)
   const answer = obey(world, words, input)
@@ -144,3 +159,7 @@ export function cephRequest(world: World, body: unknown): CliAnswer {
   }
   throw new DriverError('lab', 'answer a ceph command', { retry: 'never', text: 'it came without arguments' })
 }
+
+/** For a shell, which reads no JSON: "CODE LENGTH", then LENGTH bytes of standard output, then standard error. */
+export const plainText = ({ code, stdout, stderr }: CliAnswer) =>
+  `${code} ${Buffer.byteLength(stdout)}\n${stdout}${stderr}`

@@ -4,5 +4,6 @@ import { readFileSync } from 'node:fs'
 import { askControl, print } from '../ask-control.mjs'
 
 const args = process.argv.slice(2)
-const input = args.includes('--in-file') ? readFileSync(0, 'utf8') : ''
+// The driver always closes our input; a person's terminal is not waited for.
+const input = process.stdin.isTTY ? '' : readFileSync(0, 'utf8')
 print(await askControl('/ceph', { args, input }))

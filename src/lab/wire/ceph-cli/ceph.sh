@@ -12,7 +12,8 @@ quoted() { # one JSON string
 }
 
 input=
-for word in "$@"; do [ "$word" = --in-file ] && { IFS= read -r -d '' input; break; }; done
+# The driver always closes our input; a person's terminal is not waited for.
+[ -t 0 ] || IFS= read -r -d '' input
 args= comma=
 for word in "$@"; do args+=$comma$(quoted "$word"); comma=,; done
 body="{\"plain\":true,\"args\":[$args],\"input\":$(quoted "$input")}"

@@ -4,7 +4,7 @@ import type { NodeName } from '#domain/ids'
 import { cancelTask, shutdownNode } from '#lab/world/commands'
 import { taskOf } from '#lab/world/queries'
 import type { WorldNode, WorldTask } from '#lab/world/state'
-import { bit, data, inSeconds, type PveAnswer, refusal, wrongParameters } from './answer.ts'
+import { bit, data, inSeconds, notImplemented, type PveAnswer, refusal, wrongParameters } from './answer.ts'
 import { byOf, type PveCall, type Route } from './call.ts'
 import { progressLines } from './progress.ts'
 import { taskInList, usedMemory } from './render.ts'
@@ -51,7 +51,7 @@ export const nodeRoutes: readonly Route[] = [
     method: 'GET',
     path: '/nodes/{node}/capabilities/qemu/migration',
     right: audit,
-    answer: ({ world }) => data({ 'has-dbus-vmstate': world.cluster.conntrackStateOffered }),
+    answer: conntrack,
   },
   {
     method: 'GET',
@@ -68,6 +68,14 @@ export const nodeRoutes: readonly Route[] = [
   },
   { method: 'DELETE', path: '/nodes/{node}/tasks/{upid}', answer: withTask(stopTask) },
 ]
+
+/** Not before 9: then neither the question nor the parameter is known. */
+function conntrack({ world, at }: PveCall): PveAnswer {
+  if (Number.parseInt(world.cluster.pveVersion, 10) < 9) {
+    return notImplemented('GET', `/nodes/${at.node}/capabilities/qemu/migration`)
+  }
+  return data({ 'has-dbus-vmstate': world.cluster.conntrackStateOffered })
+}
 
 function status(call: PveCall): PveAnswer {
   const node = nodeAt(call)

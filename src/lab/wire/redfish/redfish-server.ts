@@ -60,7 +60,7 @@ type Service = {
 
 export async function serveRedfish(options: RedfishOptions): Promise<ServedRedfish> {
   const { lab, onChange } = options
-  const { key, cert, fingerprint256 } = selfSignedCertificate('bmc.lab.invalid', Date.now())
+  const { key, cert, fingerprint256 } = selfSignedCertificate('bmc.lab.invalid', lab.state.nowMs)
   const password = passwordOf(lab.state.seed)
   const servers: Server[] = []
   const urls: Record<string, string> = {}

@@ -1,0 +1,42 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { daemonsIn } from './processes.ts'
+
+const PATIENT = [process.execPath, '-e', 'setInterval(() => {}, 1000)']
+
+async function inFolder(promise: (dir: string) => Promise<void>) {
+  const dir = await mkdtemp(join(tmpdir(), 'coulisse-daemons-'))
+  await promise(dir)
+  await rm(dir, { recursive: true })
+}
+
+test('a daemon is found again by a later run, and ended once', () =>
+  inFolder(async (dir) => {
+    await daemonsIn(dir).start('one', PATIENT)
+    expect(await daemonsIn(dir).isUp('one')).toBe(true)
+    await daemonsIn(dir).end('one', 'SIGTERM')
+    expect(await daemonsIn(dir).isUp('one')).toBe(false)
+    await daemonsIn(dir).end('one', 'SIGTERM')
+  }))
+
+test('a pid that somebody else has now is never signalled', () =>
+  inFolder(async (dir) => {
+    const other = await mkdtemp(join(tmpdir(), 'coulisse-daemons-other-'))
+    await daemonsIn(other).start('one', PATIENT)
+    await daemonsIn(dir).start('mine', PATIENT)
+    const stranger = await readFile(join(other, 'pids', 'one.pid'), 'utf8')
+    await writeFile(join(dir, 'pids', 'one.pid'), stranger)
+    await writeFile(join(dir, 'pids', 'self.pid'), String(process.pid))
+    await daemonsIn(dir).endAll()
+    expect(await daemonsIn(dir).isUp('mine')).toBe(false)
+    expect(await daemonsIn(other).isUp('one')).toBe(true)
+    await daemonsIn(other).endAll()
+    await rm(other, { recursive: true })
+  }))
+
+test('a program that is not there is an error at once', () =>
+  inFolder(async (dir) => {
+    await expect(daemonsIn(dir).start('none', ['no-such-daemon'])).rejects.toThrow(/start none/)
+  }))

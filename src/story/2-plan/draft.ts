@@ -1,0 +1,99 @@
+/** Drafts of a plan: where everybody goes and in which order, the best of several tries. */
+import type { Plan } from '#domain/plan'
+import { Board, type BoardInput, type Unit } from './board.ts'
+import { isLess } from './forecast.ts'
+import { type Order, orderMoves } from './order.ts'
+import { type Ordering, place } from './place.ts'
+import { checkReserve, type Reserve } from './reserve.ts'
+import { shuffle } from './shuffle.ts'
+
+export type Draft = {
+  /** At the end of the plan. */
+  readonly board: Board
+  readonly unplaced: readonly Unit[]
+  readonly order: Order
+  readonly reserve: Reserve
+  /** Smaller is better, the first that differs decides. */
+  readonly figures: readonly number[]
+}
+
+const ORDERINGS: readonly Ordering[] = ['constrained-first', 'memory-first', 'cpu-first', 'small-first']
+/** Larger clusters have too many sequences to look at, and room enough to do without. */
+const SHUFFLED_UNITS_LIMIT = 80
+
+/** Tries several orders of choosing; stops at the first that leaves nothing to wish for. */
+export function bestDraft(input: BoardInput, reserveNodes: number): Draft {
+  let best = draftPlan(input, reserveNodes, ORDERINGS[0] ?? 'constrained-first')
+  for (const ordering of ORDERINGS.slice(1)) {
+    const [left, residents, dislikes, unmet] = best.figures
+    const isSumShort = !best.reserve.holds && best.reserve.memoryShortBytes + best.reserve.cpuShortCores > 0
+    if (left === 0 && residents === 0 && dislikes === 0 && (unmet === 0 || isSumShort)) break
+    const other = draftPlan(input, reserveNodes, ordering)
+    if (isLess(other.figures, best.figures)) best = other
+  }
+  const isAnyCrowded = [...best.unplaced, ...best.order.stuck].some((unit) => best.board.candidatesOf(unit).length > 0)
+  if (!isAnyCrowded || best.board.units.length > SHUFFLED_UNITS_LIMIT) return best
+  const shuffled = draftByShuffle(input, reserveNodes)
+  return isLess(shuffled.figures, best.figures) ? shuffled : best
+}
+
+const leavingOf = (board: Board): readonly Unit[] => {
+  const drained = new Set(board.input.drain.map((name) => board.indexOf(name)))
+  return board.units.filter(({ home }) => drained.has(home))
+}
+
+function draftPlan(input: BoardInput, reserveNodes: number, ordering: Ordering): Draft {
+  const sketch = new Board(input)
+  const movable = leavingOf(sketch).filter((unit) => sketch.candidatesOf(unit).length > 0)
+  const placed = place(sketch, movable, ordering)
+  const board = new Board(input)
+  const wanted = new Map<Unit, number>()
+  for (const unit of board.units) {
+    const target = sketch.at[unit.index] ?? unit.home
+    if (target !== unit.home) wanted.set(unit, target)
+  }
+  const leaving = new Set(leavingOf(board))
+  const order = orderMoves(board, wanted, (unit) => (leaving.has(unit) ? 'drain' : 'make-room'))
+  const noPlace = new Set(placed.unplaced.map(({ index }) => index))
+  const unplaced = [...leaving].filter((unit) => noPlace.has(unit.index) || board.candidatesOf(unit).length === 0)
+  return judged(board, unplaced, order, reserveNodes)
+}
+
+function draftByShuffle(input: BoardInput, reserveNodes: number): Draft {
+  const board = new Board(input)
+  const leaving = leavingOf(board)
+  const hops = shuffle(board, leaving)
+  const unplaced = leaving.filter((unit) => board.placeOf(unit) === unit.home)
+  return judged(board, unplaced, { hops, stuck: [] }, reserveNodes)
+}
+
+function judged(board: Board, unplaced: readonly Unit[], order: Order, reserveNodes: number): Draft {
+  const leaving = new Set(leavingOf(board))
+  const reserve = checkReserve(board, reserveNodes)
+  const left = [...leaving].filter((unit) => board.placeOf(unit) === unit.home)
+  const away = board.units.filter((unit) => !leaving.has(unit) && board.placeOf(unit) !== unit.home)
+  return {
+    board,
+    unplaced,
+    order,
+    reserve,
+    figures: [
+      guestsIn(left),
+      guestsIn(away),
+      order.hops.reduce((sum, { unit }) => sum + board.dislikes(unit, board.placeOf(unit)), 0),
+      reserve.holds ? 0 : 1,
+      Math.max(0, ...order.hops.map(({ step }) => step)),
+      Math.max(...afterOf(board).map(({ memoryAllocatedFraction }) => memoryAllocatedFraction)),
+    ],
+  }
+}
+
+const guestsIn = (units: readonly Unit[]): number => units.reduce((sum, { guests }) => sum + guests.length, 0)
+
+export function afterOf(board: Board): Plan['after'] {
+  return board.nodes.map(({ name, memoryBytes, cpuCores }, index) => ({
+    node: name,
+    memoryAllocatedFraction: Math.round(((board.memory[index] ?? 0) / memoryBytes) * 1e4) / 1e4,
+    cpuAllocatedFraction: Math.round(((board.cpu[index] ?? 0) / cpuCores) * 1e4) / 1e4,
+  }))
+}

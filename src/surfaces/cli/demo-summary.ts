@@ -1,0 +1,47 @@
+/** The demo's end in words: how it went, the figures, where to read on. */
+import { pathToFileURL } from 'node:url'
+import type { DemoSummary } from '#app/demo/summary'
+
+const ms = (figure: number | 'unmeasured') => (figure === 'unmeasured' ? 'unmeasured' : `${Math.round(figure)} ms`)
+
+export function summaryText(summary: DemoSummary, stateDir: string): string {
+  const { stages, noout } = summary
+  const span = (from: string | null, to: string | null) =>
+    from === null || to === null ? 'open' : minutesBetween(from, to)
+  const lines = [
+    '',
+    `${summary.ending}: ${summary.text}`,
+    summary.simulated ? '(all figures are simulated: the cluster is the lab’s)' : '',
+    '',
+    ...stages.map(({ stage, startedAt, endedAt }) => `  ${stage.padEnd(12)} ${span(startedAt, endedAt)}`),
+    '',
+    `  guests moved away ${summary.guestsMoved}, home again ${summary.guestsHome}`,
+    `  longest blackout ${ms(summary.longestBlackoutMs)} by the hypervisor`,
+    `  longest gap ${ms(summary.longestProbeGapMs)} by the prober, which asks every ${ms(summary.probeIntervalMs)}`,
+    `  noout stood on this host for ${span(noout.setAt, noout.clearedAt)}`,
+    `  promises broken: ${summary.brokenPromises.length === 0 ? 'none of ten' : JSON.stringify(summary.brokenPromises)}`,
+    ...realLines(summary),
+    '',
+    'What each customer reads:',
+    ...summary.reports.map((path) => `  ${pathToFileURL(path)}`),
+    `The whole journal (${summary.journalEntries} entries): ${stateDir}/journal.json`,
+    `  coulisse verify ${stateDir}/journal.json`,
+    '',
+  ]
+  return lines.filter((line, index) => line !== '' || lines[index - 1] !== '').join('\n')
+}
+
+function realLines({ real }: DemoSummary): readonly string[] {
+  if (real === undefined) return []
+  const { writes, verified, errors, worstMs, objectsMisplaced } = real
+  return [
+    `  the verifying client: ${writes} objects written, ${verified} verified, ${errors} errors, worst operation ${ms(worstMs)}`,
+    `  objects misplaced by us: ${objectsMisplaced}`,
+  ]
+}
+
+function minutesBetween(from: string, to: string): string {
+  const seconds = Math.round((Date.parse(to) - Date.parse(from)) / 1000)
+  const minutes = Math.floor(seconds / 60)
+  return minutes === 0 ? `${seconds} s` : `${minutes} min ${seconds % 60} s`
+}
