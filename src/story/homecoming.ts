@@ -74,7 +74,7 @@ export async function whoStoppedMeanwhile(story: Story): Promise<readonly Vmid[]
     return found
   })
   if (stopped.length === 0) return []
-  const text = `ran when it began, and not now: ${stopped.map((guest) => `guest ${guest}`).join(', ')}; nothing of ours stopped them, their owners have to be asked`
+  const text = `ran when it began, and not now: ${stopped.map((guest) => `guest ${guest}`).join(', ')}; Coulisse stops no guest: ask their owners`
   await note(story, { kind: 'said', text })
   await notify(story, { audience: 'operator', subject: `${story.input.node}: guests do not run any more`, text })
   return stopped
