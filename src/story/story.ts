@@ -263,6 +263,6 @@ export async function holdWhilePaused(story: Story): Promise<void> {
 }
 
 /** Lets `ms` pass, all ears. */
-export async function pass(story: Story, ms: number): Promise<Word> {
-  return attend(story, (await story.saga.nowMs()) + ms)
+export async function pass(story: Story, ms: number, how: 'acts' | 'watches' = 'acts'): Promise<Word> {
+  return attend(story, (await story.saga.nowMs()) + ms, how)
 }
