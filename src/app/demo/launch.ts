@@ -9,6 +9,7 @@ import { stringify } from 'yaml'
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from '#drivers/postgres/embedded'
 import type { ReadyLine } from '../lab-server.ts'
 import { type Child, forgetPid, livingPid, recordPid, startChild, stopChild } from './processes.ts'
+import { endReal, prepareReal } from './real.ts'
 
 export type DemoOptions = {
   readonly stateDir: string
@@ -28,6 +29,7 @@ export type Demo = {
   /** How often this story was taken up again by a new start. */
   readonly resumed: number
   readonly ready: ReadyLine
+  readonly isReal: boolean
   /** Settles when the lab or the control plane is gone without being asked. */
   readonly broken: Promise<string>
   stop(): Promise<void>
@@ -49,7 +51,9 @@ export async function launchDemo(options: DemoOptions): Promise<Demo> {
   await takeLock(stateDir)
   // A launcher that was killed leaves its children behind for a moment.
   for (const name of ['control-plane', 'lab'] as const) await stopChild(stateDir, name)
-  if (existsSync(join(stateDir, 'finished'))) await forget(stateDir)
+  // A real Ceph is gone with its lab: such a story does not go on, it begins anew.
+  if (options.real || existsSync(join(stateDir, 'finished'))) await forget(stateDir)
+  if (options.real) await prepareReal(stateDir, log)
   const resumed = countStart(stateDir)
   log(resumed === 0 ? 'starting PostgreSQL, the lab and the control plane' : 'going on where the last start was')
   const postgres = await startEmbeddedPostgres({ stateDir, log: () => {} })
@@ -70,6 +74,7 @@ export async function launchDemo(options: DemoOptions): Promise<Demo> {
     pids: { lab: lab.pid, postgres: postgres.pid, controlPlane: controlPlane.pid },
     resumed,
     ready,
+    isReal: options.real,
     broken: Promise.race([whenGone(lab), whenGone(controlPlane)]),
     stop: async () => {
       await stopChild(stateDir, 'control-plane')
@@ -105,7 +110,7 @@ function countStart(stateDir: string): number {
   return before
 }
 
-function startLab({ stateDir, seed, speed }: DemoOptions): Promise<Child> {
+function startLab({ stateDir, seed, speed, real }: DemoOptions): Promise<Child> {
   const world = join(stateDir, 'lab')
   return startChild({
     name: 'lab',
@@ -123,6 +128,7 @@ function startLab({ stateDir, seed, speed }: DemoOptions): Promise<Child> {
       '--state',
       world,
       '--follow',
+      ...(real ? ['--real'] : []),
     ],
     stateDir,
   })
@@ -146,6 +152,10 @@ function writeConfig(stateDir: string, ready: ReadyLine, databaseUrl: string): s
       ...place,
       bmc: { kind: 'redfish', url, user, password: secret(`bmc-${node}`, password), fingerprint256 },
     }
+  }
+  for (const { node, password, ...bmc } of ready.ipmi ?? []) {
+    const place = ready.nodes[node] as Record<string, unknown>
+    nodes[node] = { ...place, bmc: { kind: 'ipmi', ...bmc, password: secret(`bmc-${node}`, password) } }
   }
   const [host = '127.0.0.1', port = '25'] = ready.smtp.split(':')
   const config = {
@@ -205,6 +215,7 @@ const OURS = [
 ]
 
 async function forget(stateDir: string): Promise<void> {
+  await endReal(stateDir)
   await removeEmbeddedPostgres(stateDir)
   forgetPid(stateDir, 'postgres')
   for (const name of OURS) rmSync(join(stateDir, name), { recursive: true, force: true })

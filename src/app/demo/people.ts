@@ -66,11 +66,11 @@ export async function carryAnswers(url: string, control: string, { id }: Told, c
 }
 
 /** The seed story's fault, once: a fan that drops out and comes back. */
-export async function breakFan(control: string, node: string): Promise<void> {
+export async function breakFan(control: string, node: string, dropoutsPerDay: number): Promise<void> {
   const known = await ask<{ faults: readonly unknown[] }>(`${control}/faults`)
   if (known === undefined || known.faults.length > 0) return
   await post(`${control}/faults`, 'hands', { kind: 'technician', does: 'repairs', arrivesAfterMin: 6, worksMin: 12 })
-  await post(`${control}/faults`, 'fan', { kind: 'fan-flap', node, part: 'FAN3', dropoutsPerDay: 12, dropoutS: 30 })
+  await post(`${control}/faults`, 'fan', { kind: 'fan-flap', node, part: 'FAN3', dropoutsPerDay, dropoutS: 30 })
 }
 
 export const readTruth = (control: string) =>

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Demo, markFinished } from './launch.ts'
 import { approveAsOperator, breakFan, carryAnswers, hearStory, readTruth, type Told } from './people.ts'
+import { readRealFigures } from './real.ts'
 import { type DemoSummary, summarize } from './summary.ts'
 
 export type PlayedDemo =
@@ -14,6 +15,9 @@ export type PlayedDemo =
   | { readonly is: 'broken'; readonly text: string }
 
 export const NODE_TO_REPAIR = 'pve3'
+/** One every two hours; where time cannot jump, one every ten minutes, or the evidence would take an hour of real time. */
+const DROPOUTS_PER_DAY = 12
+const REAL_DROPOUTS_PER_DAY = 144
 const LOOK_EVERY_MS = 100
 
 export async function playDemo(
@@ -25,7 +29,7 @@ export async function playDemo(
   demo.broken.then((name) => {
     dead = name
   })
-  await breakFan(demo.control, NODE_TO_REPAIR)
+  await breakFan(demo.control, NODE_TO_REPAIR, demo.isReal ? REAL_DROPOUTS_PER_DAY : DROPOUTS_PER_DAY)
   const carried = new Set<string>()
   let told: Told | undefined
   while (told?.view.ended === undefined || !hasTold(told)) {
@@ -55,6 +59,7 @@ async function sumUp(demo: Demo, told: Told, wallMs: number): Promise<DemoSummar
     brokenPromises: truth?.brokenPromises ?? ['the lab did not answer'],
     wallMs: Math.round(wallMs),
     simulated: true,
+    ...(demo.isReal ? { real: await readRealFigures(demo.control) } : {}),
   })
   writeFileSync(
     join(demo.stateDir, 'journal.json'),

@@ -21,6 +21,9 @@ type Options = {
 /** World seconds a real second for people who watch: hours of waiting in seconds, and moves slow enough to be seen. */
 const SPEED_TO_WATCH = 1200
 
+/** Real daemons keep their own time: the world must not run far ahead of them. */
+const SPEED_OF_REAL = 60
+
 export function addDemoCommand(program: Command): void {
   program
     .command('demo')
@@ -87,7 +90,8 @@ async function finish(demo: Demo, played: PlayedDemo, options: Options, signal: 
 
 function numbers(options: Options): { readonly seed: number; readonly speed: number | 'max' } {
   const seed = Number(options.seed)
-  const wanted = options.speed ?? (options.headless ? 'max' : String(SPEED_TO_WATCH))
+  const speedAlone = options.real ? SPEED_OF_REAL : options.headless ? 'max' : SPEED_TO_WATCH
+  const wanted = options.speed ?? String(speedAlone)
   const speed = wanted === 'max' ? 'max' : Number(wanted)
   const faults = [
     ...(Number.isSafeInteger(seed) ? [] : [`--seed: a whole number, not ${options.seed}`]),
