@@ -66,10 +66,20 @@ export async function carryAnswers(url: string, control: string, { id }: Told, c
 }
 
 /** The seed story's fault, once: a fan that drops out and comes back. */
-export async function breakFan(control: string, node: string, dropoutsPerDay: number): Promise<void> {
+export async function breakFan(
+  control: string,
+  fault: { readonly node: string; readonly dropoutsPerDay: number; readonly pullsCords: boolean },
+): Promise<void> {
+  const { node, dropoutsPerDay, pullsCords } = fault
   const known = await ask<{ faults: readonly unknown[] }>(`${control}/faults`)
   if (known === undefined || known.faults.length > 0) return
-  await post(`${control}/faults`, 'hands', { kind: 'technician', does: 'repairs', arrivesAfterMin: 6, worksMin: 12 })
+  await post(`${control}/faults`, 'hands', {
+    kind: 'technician',
+    does: 'repairs',
+    arrivesAfterMin: 4,
+    worksMin: 10,
+    pullsCords,
+  })
   await post(`${control}/faults`, 'fan', { kind: 'fan-flap', node, part: 'FAN3', dropoutsPerDay, dropoutS: 30 })
 }
 

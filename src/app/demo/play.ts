@@ -15,9 +15,12 @@ export type PlayedDemo =
   | { readonly is: 'broken'; readonly text: string }
 
 export const NODE_TO_REPAIR = 'pve3'
-/** One every two hours; where time cannot jump, one every ten minutes, or the evidence would take an hour of real time. */
-const DROPOUTS_PER_DAY = 12
-const REAL_DROPOUTS_PER_DAY = 144
+const STORY = { dropoutsPerDay: 12, pullsCords: true }
+/**
+ * Where time cannot jump: a dropout every eight minutes, or the evidence would take an hour. The cords stay in: ipmitool needs
+ * 4 s of real time to find a dark BMC dark, at every look.
+ */
+const REAL_STORY = { dropoutsPerDay: 180, pullsCords: false }
 const LOOK_EVERY_MS = 100
 
 export async function playDemo(
@@ -29,7 +32,7 @@ export async function playDemo(
   demo.broken.then((name) => {
     dead = name
   })
-  await breakFan(demo.control, NODE_TO_REPAIR, demo.isReal ? REAL_DROPOUTS_PER_DAY : DROPOUTS_PER_DAY)
+  await breakFan(demo.control, { node: NODE_TO_REPAIR, ...(demo.isReal ? REAL_STORY : STORY) })
   const carried = new Set<string>()
   let told: Told | undefined
   while (told?.view.ended === undefined || !hasTold(told)) {
