@@ -51,7 +51,7 @@ export const BLOCKERS = {
   'corosync-unstable': { liftable: false, asks: 'are all corosync links up?' },
   'node-busy': { liftable: false, asks: 'is no Proxmox task running on the node?' },
   'guest-did-not-move': { liftable: false, asks: 'did every guest move?' },
-  'node-not-empty': { liftable: false, asks: 'is the node empty, by two looks?' },
+  'node-not-empty': { liftable: false, asks: 'is the node empty, by two looks, and right before the power goes?' },
   // isolate
   'ceph-unreachable': { liftable: false, asks: 'does Ceph answer? Nothing is touched while its state is unknown' },
   'osds-not-ok-to-stop': { liftable: false, asks: 'may all OSDs of the host stop together?' },
@@ -74,7 +74,6 @@ export const BLOCKERS = {
   'noout-cluster-wide': { liftable: true, asks: 'can noout be set for this host only?' },
   'lease-not-held': { liftable: false, asks: 'does the noout lease hold?' },
   'lease-expired': { liftable: false, asks: 'is the lease within its time?' },
-  'guests-on-node': { liftable: false, asks: 'is the node empty right before the power goes?' },
   'still-on': { liftable: false, asks: 'does the BMC say the node is off?' },
   // repair
   'wrong-serial': { liftable: false, asks: 'is the technician in front of the right node?' },
@@ -91,7 +90,7 @@ export const BLOCKERS = {
   unmeasured: { liftable: true, asks: 'was there evidence at all?' },
   // reintegrate
   'osds-not-up': { liftable: false, asks: 'are all OSDs of the host up and in?' },
-  'guest-not-home': { liftable: false, asks: 'is every guest home?' },
+  'guest-not-home': { liftable: true, asks: 'is every guest home, or may it stay where it runs?' },
 } as const satisfies Record<string, { readonly liftable: boolean; readonly asks: string }>
 
 export type BlockerKind = keyof typeof BLOCKERS

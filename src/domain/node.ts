@@ -41,6 +41,17 @@ export type Node = {
   readonly lrm: Lrm
 }
 
+/** QEMU takes a running guest from an older version, never from a newer one. What nobody told is no reason. */
+export function isQemuOlder(target: Versions, source: Versions): boolean {
+  if (target.qemu === undefined || source.qemu === undefined) return false
+  const [to, from] = [target.qemu, source.qemu].map((text) => (text.match(/\d+/g) ?? []).map(Number))
+  for (const [index, part] of (from ?? []).entries()) {
+    const other = to?.[index] ?? 0
+    if (other !== part) return other < part
+  }
+  return false
+}
+
 /** What a node is made of and how it is connected, for the comparison before and after a repair. 'unknown' is said, not guessed. */
 export type Hardware = {
   readonly dimms: Known<readonly { readonly slot: string; readonly bytes: number }[]>

@@ -1,6 +1,7 @@
 /** The cluster's list, put right for guests that we moved ourselves: it lags 10 to 20 s behind, their nodes' own word does not. */
 import type { ClusterObservation } from '#domain/cluster'
-import type { NodeName, Vmid } from '#domain/ids'
+import type { Guest } from '#domain/guest'
+import type { NodeName } from '#domain/ids'
 import type { Hypervisor } from '#ports/hypervisor'
 
 /** `arrived`: where our own moves brought guests. Only those whom the list shows elsewhere are asked for. */
@@ -10,13 +11,25 @@ export async function observeAfterMoves(
   avoid?: NodeName,
 ): Promise<ClusterObservation> {
   const cluster = await hypervisor.observe(avoid === undefined ? {} : { avoid })
-  const suspects = cluster.guests.filter(({ vmid, node }) => (arrived[vmid] ?? node) !== node)
-  if (suspects.length === 0) return cluster
-  const truth = new Map<Vmid, NodeName>()
-  for (const { vmid } of suspects) {
-    const where = await hypervisor.locate(vmid)
-    if (where.is === 'at') truth.set(vmid, where.node)
-  }
-  const guests = cluster.guests.map((guest) => ({ ...guest, node: truth.get(guest.vmid) ?? guest.node }))
+  // A lock in the list may be that of a migration that has ended since.
+  const isSuspect = ({ vmid, node, lock }: Guest) => (arrived[vmid] ?? node) !== node || lock === 'migrate'
+  return putRight(hypervisor, cluster, isSuspect)
+}
+
+/** The suspects as their nodes tell of them. */
+export async function putRight(
+  hypervisor: Hypervisor,
+  cluster: ClusterObservation,
+  isSuspect: (guest: Guest) => boolean,
+): Promise<ClusterObservation> {
+  const guests: Guest[] = []
+  for (const guest of cluster.guests) guests.push(isSuspect(guest) ? await asItIs(hypervisor, guest) : guest)
   return { ...cluster, guests }
+}
+
+async function asItIs(hypervisor: Hypervisor, guest: Guest): Promise<Guest> {
+  const where = await hypervisor.locate(guest.vmid)
+  if (where.is !== 'at') return guest
+  const { lock: _asListed, ...rest } = guest
+  return { ...rest, node: where.node, ...(where.lock === undefined ? {} : { lock: where.lock }) }
 }

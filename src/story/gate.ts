@@ -3,7 +3,7 @@ import { BLOCKERS, type Blocker, withoutLifted } from '#domain/blocker'
 import { DriverError } from '#domain/driver-error'
 import type { Stage } from '#domain/maintenance'
 import { notify } from './notify.ts'
-import { attend, look, note, type Story, StoryStopped, unreachable } from './story.ts'
+import { attend, keepUp, look, note, type Story, StoryStopped, unreachable } from './story.ts'
 
 export type Gate = {
   readonly stage: Stage
@@ -68,7 +68,7 @@ export async function passGate(story: Story, gate: Gate): Promise<void> {
       const kinds = [...new Set(standing.map(({ kind }) => kind))].join(', ')
       throw new StoryStopped(`waited ${Math.round(limitMs / 60_000)} min at the gate of ${gate.stage}: ${kinds}`)
     }
-    await story.heard.keepUp()
+    await keepUp(story)
     if (await gate.mend?.(standing)) continue
     await attend(story, nowMs + (gate.everyMs ?? GATE_LOOK_EVERY_MS))
   }

@@ -1,16 +1,18 @@
 /** Every guest back where it was when the maintenance began, by our own ledger, with every rule kept; paced as the drain was. */
 import type { Blocker } from '#domain/blocker'
+import type { ClusterObservation } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { NodeName, Vmid } from '#domain/ids'
+import type { HomeMove } from '#domain/plan'
 import { moveFacts } from '#drain/decide'
 import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
 import { proposeWayHome } from '#plan/way-home'
 import { movingBlockers, othersAwayBlockers, quorumBlockers } from './conditions/quorum.ts'
-import { observeAfterMoves } from './fresh-look.ts'
+import { observeAfterMoves, putRight } from './fresh-look.ts'
 import { passGate } from './gate.ts'
 import { notify } from './notify.ts'
-import { look, note, pass, type Story } from './story.ts'
+import { attend, look, note, pass, type Story } from './story.ts'
 
 const ROUNDS_LIMIT = 60
 const FAILED_PAUSE_MS = 15_000
@@ -31,7 +33,6 @@ type Failures = Record<string, { readonly count: number; readonly text: string; 
 
 /** Resolves with those who could not come home, each said in the journal with its reason. */
 export async function bringHome(story: Story, haHandedOver: boolean): Promise<readonly Vmid[]> {
-  const arrived: Record<string, NodeName> = {}
   const beganMs = await story.saga.nowMs()
   let failures: Failures = {}
   let stays: Stays = []
@@ -39,12 +40,13 @@ export async function bringHome(story: Story, haHandedOver: boolean): Promise<re
   let waits = 0
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     const leaveToHaMs = haHandedOver && round === 0 ? LEAVE_TO_HA_MS : 0
+    await attend(story, 0)
     await passGate(story, { stage: 'reintegrate', ask: () => brakes(story) })
-    const next = await lookForNext(story, { beganMs, leaveToHaMs, arrived, failures })
-    stays = next.stays
+    const next = await lookForNext(story, { beganMs, leaveToHaMs, failures })
+    stays = [...next.stays, ...next.tired, ...next.inputs.map(({ move }) => outOfRounds(move))]
     if (next.inputs.length > 0) {
       const results = await runMoves(story, next.inputs, next.parallel)
-      failures = remember(next.inputs, results, arrived, failures)
+      failures = remember(next.inputs, results, story.heard.arrived, failures)
       // A failed move is not asked for again in the same breath.
       if (results.some((result) => result.is === 'failed')) await pass(story, FAILED_PAUSE_MS)
     } else if (next.areLocked && waits++ < LOCKED_WAITS_LIMIT) {
@@ -53,7 +55,6 @@ export async function bringHome(story: Story, haHandedOver: boolean): Promise<re
       await waitForAnother(story, next.tired)
       failures = Object.fromEntries(Object.entries(failures).filter(([, { final }]) => final))
     } else {
-      stays = [...next.stays, ...next.tired]
       break
     }
   }
@@ -78,6 +79,11 @@ export async function whoStoppedMeanwhile(story: Story): Promise<readonly Vmid[]
   await notify(story, { audience: 'operator', subject: `${story.input.node}: guests do not run any more`, text })
   return stopped
 }
+
+const outOfRounds = ({ guest, to }: HomeMove) => ({
+  guest,
+  text: `guest ${guest} is not home on ${to}, after ${ROUNDS_LIMIT} rounds`,
+})
 
 const hasBeenLifted = (story: Story) => story.heard.lifted.includes('guest-not-home')
 
@@ -132,49 +138,65 @@ type Next = {
 type Progress = {
   readonly beganMs: number
   readonly leaveToHaMs: number
-  readonly arrived: Readonly<Record<string, NodeName>>
   readonly failures: Failures
 }
 
 /** The next step of the way home, seen from where everybody is now. */
 async function lookForNext(story: Story, now: Progress): Promise<Next> {
-  const { policy } = story.input
   const origins = story.heard.origins.filter((origin) => origin.status === 'running' || origin.kind === 'vm')
+  const ledger = new Map(origins.map((origin) => [origin.vmid, origin.node]))
   return look(story, 'who is not home', async () => {
-    const cluster = await observeAfterMoves(story.ports.hypervisor, now.arrived)
-    const ledger = new Map(origins.map((origin) => [origin.vmid, origin.node]))
-    const home = proposeWayHome({ cluster, origins: ledger, policy: { ...policy.plan, lifted: story.heard.lifted } })
-    const isFinal = ({ guest }: { guest: Vmid }) => now.failures[guest]?.final === true
-    const isTired = (move: { guest: Vmid }) => isFinal(move) || (now.failures[move.guest]?.count ?? 0) >= TRIES_IN_A_ROW
-    const tired = home.moves.filter(isTired).map(({ guest, to }) => {
-      const text = `guest ${guest} does not come home to ${to}: ${now.failures[guest]?.text ?? 'unknown'}`
-      return { guest, text }
-    })
-    const areLocked = home.stays.some(({ reason }) => reason === 'guest-locked')
-    const open = home.moves.filter((move) => !isTired(move))
-    const step = Math.min(...open.map((move) => move.step))
-    const moves = open.filter((move) => move.step === step)
-    const facts = moveFacts(cluster, moves, policy.defaultPauseBudgetMs)
-    const inputs = moves.map(({ guest, from, to, mode }, index): MoveInput => {
-      const known = facts[index]
-      return {
-        maintenance: story.input,
-        move: { guest, from, to, mode, purpose: 'home' },
-        pauseBudgetMs: known?.pauseBudgetMs ?? policy.defaultPauseBudgetMs,
-        withLocalDisks: known?.withLocalDisks ?? false,
-        leaveToHaMs: known?.haManaged === true ? now.leaveToHaMs : 0,
-        undoing: story.heard.undoing,
-        drainBeganMs: now.beganMs,
-        mayOverrun: false,
-      }
-    })
+    const { hypervisor } = story.ports
+    const listed = await observeAfterMoves(hypervisor, story.heard.arrived)
+    const next = nextHome(story, listed, ledger, now)
+    if (next.inputs.length > 0 || next.tired.length > 0) return next
+    // Home is what each guest's own node says: the list alone ends no maintenance.
+    const proven = await putRight(hypervisor, listed, ({ vmid }) => ledger.has(vmid))
+    return nextHome(story, proven, ledger, now)
+  })
+}
+
+function nextHome(story: Story, cluster: ClusterObservation, ledger: ReadonlyMap<Vmid, NodeName>, now: Progress): Next {
+  const { policy } = story.input
+  const home = proposeWayHome({ cluster, origins: ledger, policy: { ...policy.plan, lifted: story.heard.lifted } })
+  const isFinal = ({ guest }: { guest: Vmid }) => now.failures[guest]?.final === true
+  const isTired = (move: { guest: Vmid }) => isFinal(move) || (now.failures[move.guest]?.count ?? 0) >= TRIES_IN_A_ROW
+  const tired = home.moves.filter(isTired).map(({ guest, to }) => {
+    const text = `guest ${guest} does not come home to ${to}: ${now.failures[guest]?.text ?? 'unknown'}`
+    return { guest, text }
+  })
+  const open = home.moves.filter((move) => !isTired(move))
+  const step = Math.min(...open.map((move) => move.step))
+  const moves = open.filter((move) => move.step === step)
+  return {
+    inputs: inputsOf(story, cluster, moves, now),
+    parallel: home.parallelMigrations,
+    stays: home.stays,
+    tired,
+    final: tired.filter(isFinal).length,
+    areLocked: home.stays.some(({ reason }) => reason === 'guest-locked'),
+  }
+}
+
+function inputsOf(
+  story: Story,
+  cluster: ClusterObservation,
+  moves: readonly HomeMove[],
+  { beganMs, leaveToHaMs }: Progress,
+): readonly MoveInput[] {
+  const { policy } = story.input
+  const facts = moveFacts(cluster, moves, policy.defaultPauseBudgetMs)
+  return moves.map(({ guest, from, to, mode }, index): MoveInput => {
+    const known = facts[index]
     return {
-      inputs,
-      parallel: home.parallelMigrations,
-      stays: home.stays,
-      tired,
-      final: tired.filter(isFinal).length,
-      areLocked,
+      maintenance: story.input,
+      move: { guest, from, to, mode, purpose: 'home' },
+      pauseBudgetMs: known?.pauseBudgetMs ?? policy.defaultPauseBudgetMs,
+      withLocalDisks: known?.withLocalDisks ?? false,
+      leaveToHaMs: known?.haManaged === true ? leaveToHaMs : 0,
+      undoing: story.heard.undoing,
+      drainBeganMs: beganMs,
+      mayOverrun: false,
     }
   })
 }

@@ -1,5 +1,6 @@
 /** The noout lease on the node's host: taken, asserted, renewed, given back. Never cleared while the host's OSDs are down. */
 import { type CephObservation, type NooutLease, osdsOf } from '#domain/ceph'
+import { DriverError } from '#domain/driver-error'
 import { backBlockers } from './conditions/storage.ts'
 import { passGate } from './gate.ts'
 import { notify } from './notify.ts'
@@ -83,8 +84,32 @@ export function leaseLook(
   return { lease: lease?.owner === ownerOf(story) ? lease : null, stands, nowMs }
 }
 
-/** Keeps the lease from running out while people are slow; journals a flag that somebody cleared, and sets it again. */
+/**
+ * Keeps the lease from running out while people are slow; journals a flag that somebody cleared, and sets it again. A Ceph that
+ * does not answer is no error here: by our own record it is known when the lease runs out, and that is said.
+ */
 export async function keepLease(story: Story, known?: LeaseLook): Promise<void> {
+  try {
+    await renewLease(story, known)
+  } catch (error) {
+    if (!(error instanceof DriverError) && !(error instanceof StoryStopped)) throw error
+    await shoutExpiry(story)
+  }
+}
+
+/** Once a lease: nothing is cleared, that would start the very data move that noout prevents. */
+async function shoutExpiry(story: Story): Promise<void> {
+  const { lease } = story.heard
+  const { node } = story.input
+  if (lease === undefined || lease.expiresAtMs === story.heard.shoutedAtMs) return
+  if ((await story.saga.nowMs()) <= lease.expiresAtMs) return
+  story.heard.shoutedAtMs = lease.expiresAtMs
+  await note(story, { kind: 'lease-expired', node, expiredAtMs: lease.expiresAtMs })
+  const text = 'It could not be renewed. noout still stands; nothing was cleared: that would start a data move.'
+  await notify(story, { audience: 'operator', subject: `${node}: the noout lease ran out`, text })
+}
+
+async function renewLease(story: Story, known?: LeaseLook): Promise<void> {
   const { storage, clock } = story.ports
   const { node, policy } = story.input
   const seen =
@@ -97,11 +122,7 @@ export async function keepLease(story: Story, known?: LeaseLook): Promise<void> 
     await note(story, { kind: 'noout-lost', node })
     await setNoout(story)
   }
-  if (seen.nowMs > seen.lease.expiresAtMs) {
-    await note(story, { kind: 'lease-expired', node, expiredAtMs: seen.lease.expiresAtMs })
-    const text = 'Nothing was cleared: that would start the data move that noout prevents. It is renewed now.'
-    await notify(story, { audience: 'operator', subject: `${node}: the noout lease ran out`, text })
-  }
+  if (seen.nowMs > seen.lease.expiresAtMs) await shoutExpiry(story)
   const halfMs = (policy.leaseS * 1000) / 2
   if (seen.lease.expiresAtMs - seen.nowMs > halfMs) return
   const renewed = { ...seen.lease, expiresAtMs: seen.nowMs + policy.leaseS * 1000 }

@@ -1,16 +1,14 @@
 /** A notice to people: journalled, sent under a key of its own, and never a reason to stop the story. */
+import { DriverError } from '#domain/driver-error'
 import { perform } from './perform.ts'
-import { look, type Story } from './story.ts'
+import type { Story } from './story.ts'
 
 export async function notify(
   story: Story,
   notice: { readonly audience: 'operator' | 'technician'; readonly subject: string; readonly text: string },
 ): Promise<void> {
-  const { inventory, notifier } = story.ports
-  const to = await look(story, `the ${notice.audience}’s address`, async () => {
-    const address = notice.audience === 'operator' ? inventory.operatorMail : inventory.technicianMail
-    return address ?? null
-  })
+  const { notifier } = story.ports
+  const to = await addressOf(story, notice.audience)
   if (to === null) return
   const { audience, subject, text } = notice
   await perform(story, {
@@ -20,4 +18,18 @@ export async function notify(
       return { is: 'done' }
     },
   })
+}
+
+/** Recorded: another address in the configuration of the next process makes no other story. */
+async function addressOf(story: Story, audience: 'operator' | 'technician'): Promise<string | null> {
+  const { inventory } = story.ports
+  try {
+    return await story.saga.step(`the ${audience}’s address`, async () => {
+      const address = audience === 'operator' ? inventory.operatorMail : inventory.technicianMail
+      return address ?? null
+    })
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return null
+  }
 }

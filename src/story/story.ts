@@ -3,6 +3,7 @@ import { BLOCKERS, type Blocker, type BlockerKind } from '#domain/blocker'
 import type { NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import type { Event, Origin } from '#domain/event'
+import type { NodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { ControlMessage, InboxMessage, MaintenanceInput, Stage, WorkOrderAnswer } from '#domain/maintenance'
 import type { Hardware } from '#domain/node'
@@ -33,16 +34,21 @@ export type Heard = {
   wasOpened: boolean
   /** Where every guest was when the maintenance began, and of those that turned up on the node since. */
   origins: readonly Origin[]
+  /** Where our moves brought guests, by vmid: the cluster's list knows it 10 to 20 s later. */
+  readonly arrived: Record<string, NodeName>
   /** Why verification sent it back to repair, for the next work order. */
   refusedFor: string | undefined
   /** What the node was made of before anything was touched. */
   hardware: Hardware | undefined
   /** Ours, while we hold it. */
   lease: NooutLease | undefined
+  /** The expiry that was shouted already. */
+  shoutedAtMs: number | undefined
   /** Why nothing more is taken back: a person must look first, and what stands now is safer than what a program could do. */
   leftAlone: string | undefined
-  /** Runs while the story waits or is paused, so that the lease does not run out meanwhile. */
-  keepUp: () => Promise<void>
+  /** What must go on while the story waits or is paused: the lease must not run out. Called by `keepUp` alone. */
+  upkeep: () => Promise<void>
+  isKeepingUp: boolean
 }
 
 export class AbortAsked extends Error {
@@ -75,11 +81,14 @@ export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, sta
     handsMayBeInside: false,
     wasOpened: false,
     origins: [],
+    arrived: {},
     refusedFor: undefined,
     hardware: undefined,
     lease: undefined,
+    shoutedAtMs: undefined,
     leftAlone: undefined,
-    keepUp: async () => {},
+    upkeep: async () => {},
+    isKeepingUp: false,
   }
   return { saga, ports, input, heard, isChild: saga.id !== saga.rootId }
 }
@@ -99,6 +108,8 @@ export async function note(story: Story, ...events: readonly Event[]): Promise<v
 }
 
 const LOOK_AGAIN_MS = 30_000
+/** One move does not hold its partners up for longer: it is looked for again in the next round. */
+const CHILD_LOOK_LIMIT_MS = 5 * 60_000
 
 /**
  * A look: recorded, repeated as the driver's error says, changes nothing. A world that does not answer for longer is waited
@@ -115,14 +126,27 @@ export async function look<T>(story: Story, what: string, ask: () => Promise<T>)
       }
       return seen
     } catch (error) {
-      if (!(error instanceof DriverError)) throw error
+      if (!(error instanceof DriverError) || story.heard.isKeepingUp) throw error
       const nowMs = await story.saga.nowMs()
       if (beganMs === undefined) await noteUnreachable(story, error)
       beganMs ??= nowMs
-      if (nowMs - beganMs > story.input.policy.gateLimitS * 1000) throw error
+      const limitMs = story.isChild ? CHILD_LOOK_LIMIT_MS : story.input.policy.gateLimitS * 1000
+      if (nowMs - beganMs > limitMs) throw error
+      if (!story.isChild) await keepUp(story)
       if (story.isChild) await overhear(story, nowMs + LOOK_AGAIN_MS)
       else await attend(story, nowMs + LOOK_AGAIN_MS)
     }
+  }
+}
+
+/** Whoever waits does this now and then. It may fail itself, and holds nobody up. */
+export async function keepUp(story: Story): Promise<void> {
+  if (story.heard.isKeepingUp) return
+  story.heard.isKeepingUp = true
+  try {
+    await story.heard.upkeep()
+  } finally {
+    story.heard.isKeepingUp = false
   }
 }
 
@@ -158,7 +182,7 @@ export async function attend(story: Story, untilMs: number, how: 'acts' | 'watch
     const word = await nextMessage(story, deadlineMs)
     if (word === 'deadline') {
       if (!isHeld()) return { is: 'silence' }
-      await story.heard.keepUp()
+      await keepUp(story)
       continue
     }
     const said = await hear(story, word)

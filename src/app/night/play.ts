@@ -15,6 +15,7 @@ import { simulate } from '#lab/engine/simulate'
 import { takeFault } from '#lab/faults/apply'
 import { MemoryJournal } from '#lab/memory-journal'
 import { labPorts } from '#lab/ports/lab-ports'
+import type { StorageOptions } from '#lab/ports/storage'
 import { VirtualClock } from '#lab/virtual-clock'
 import { createWorld } from '#lab/world/create'
 import { noteJournal } from '#lab/world/journal'
@@ -33,6 +34,12 @@ export type NightOptions = {
   readonly script: readonly ScriptLine[]
   readonly policy?: Partial<StoryPolicy>
   readonly engine?: Pick<MemoryEngineOptions, 'onBoundary' | 'everyStepTwice' | 'aroundAct'>
+  /** How far our rights reach in Ceph. */
+  readonly storage?: Partial<StorageOptions>
+  /** The control plane dies the moment this row of the journal is written, counted from 1. */
+  readonly crashAfterRow?: number
+  /** The operator aborts a second after this row. */
+  readonly abortAfterRow?: number
   readonly startAtMs?: number
   readonly limitMs?: number
 }
@@ -97,7 +104,7 @@ class Night {
       restartAfterMs: RESTART_AFTER_MS,
       ...options.engine,
     })
-    this.#ports = this.#fenced({ ...labPorts(this.lab), journal: this.journal, clock: this.clock })
+    this.#ports = this.#fenced({ ...labPorts(this.lab, options.storage), journal: this.journal, clock: this.clock })
     definitions[MAINTENANCE_SAGA] = maintenanceSaga(this.#ports) as SagaFunction
     definitions[MOVE_SAGA] = moveSaga(this.#ports) as SagaFunction
     for (const line of options.script) this.#schedule(line.when, line.command)
@@ -157,6 +164,9 @@ class Night {
   /** Scripts wait for journal entries; the lab's technician and checkers read them too. */
   #onRow(row: JournalRow): void {
     const { event } = row
+    if (row.seq === this.#options.crashAfterRow) this.#engine.crash()
+    if (row.seq === this.#options.abortAfterRow)
+      this.#due.push({ atMs: row.atMs + 1000, command: { is: 'abort', reason: 'the operator said so' } })
     noteJournal(this.lab.state, event)
     if (event.kind === 'plan-proposed') this.#lastPlan = event.plan.id
     for (const line of this.#options.script) if (this.#isMeant(line, event)) this.#push(line)

@@ -1,4 +1,6 @@
 /** Faults of Ceph, and what other people do to it. */
+
+import { nodeName } from '#domain/ids'
 import {
   cephOf,
   downOsds,
@@ -21,10 +23,13 @@ type CephFaults = Extract<
   | 'slow-ops'
   | 'monitor-down'
   | 'lease-deleted'
+  | 'lease-by-other'
   | 'service-on-node'
   | 'ceph-flag'
   | `noout-${string}`
 >
+
+const FOUR_HOURS_MS = 4 * 3_600_000
 
 /** Known to be there: `applyFault` has looked. */
 const here = (world: World) => cephOf(world) as WorldCeph
@@ -47,6 +52,13 @@ export const CEPH_FAULTS: FaultTable<CephFaults> = {
   'monitor-down': (world, { node }) => {
     for (const monitor of here(world).monitors) if (monitor.host === node) monitor.broken = true
     refreshMonitors(world)
+  },
+  'lease-by-other': (world, { host, owner }) => {
+    const ceph = here(world)
+    const [setAtMs, expiresAtMs] = [world.nowMs, world.nowMs + FOUR_HOURS_MS]
+    const lease = { owner, host, reason: 'a disk is swapped', setAtMs, expiresAtMs, flagsBefore: [] }
+    ceph.configKeys[`coulisse/lease/${host}`] = JSON.stringify(lease)
+    raiseFlag(world, ceph, { name: 'noout', host: nodeName(host) }, 'others')
   },
   'lease-deleted': (world, { node }) => {
     delete here(world).configKeys[`coulisse/lease/${node}`]

@@ -29,11 +29,13 @@ const EXAMPLES: Record<string, unknown> = {
   'power-restore': { policy: 'always-on' },
   'qdevice-down': { votes: 1 },
   technician: { does: 'cannot' },
+  'lease-by-other': { host: 'pve4' },
+  mended: { what: 'maintenance-mode-unavailable' },
   'lrm-state': { state: 'active' },
 }
 const exampleOf = (kind: string) => ({ kind, node: 'pve3', guest: 101, ...(EXAMPLES[kind] as object | undefined) })
 const KINDS = Object.keys(FAULT_FIELDS)
-const NOTHING_TO_CHANGE_HERE = ['bmc-dark-when-unplugged', 'noout-cleared-by-other', 'lease-deleted']
+const NOTHING_TO_CHANGE_HERE = ['bmc-dark-when-unplugged', 'noout-cleared-by-other', 'lease-deleted', 'mended']
 
 test('every fault of the contract is known', () => {
   expect(CONTRACT.filter((kind) => !isFaultKind(kind))).toEqual([])

@@ -82,6 +82,8 @@ export const FAULT_FIELDS = {
     minSize: z.int().min(1).default(1),
   }),
   'monitor-down': z.object({ node }),
+  /** A maintenance of somebody else, in this cluster or in another that shares its Ceph. */
+  'lease-by-other': z.object({ host: z.string().min(1), owner: z.string().default('coulisse/pve9-other') }),
   'lease-deleted': z.object({ node }),
   'pgs-degraded': z.object({ count: z.int().positive().default(3), forS: seconds.optional() }),
   'pgs-inconsistent': z.object({ count: z.int().positive().default(1) }),

@@ -1,6 +1,6 @@
 /** How a fault is mended by somebody: what would last for ever otherwise. */
-import type { NodeName } from '#domain/ids'
-import { cephOf, lowerFlag, refreshPlacementGroups, upOsds } from '#lab/world/ceph'
+import { type NodeName, nodeName } from '#domain/ids'
+import { cephOf, lowerFlag, refreshMonitors, refreshPlacementGroups, upOsds } from '#lab/world/ceph'
 import { allGuests, isManaged, runningAt, unlockGuest } from '#lab/world/guests'
 import { switchMaintenance } from '#lab/world/ha'
 import { beginBoot, powerIsGone } from '#lab/world/power'
@@ -96,6 +96,23 @@ const MENDS = {
   'ceph-flag': (world, { node, flag = 'noout' }) => {
     const ceph = cephOf(world)
     if (ceph) lowerFlag(world, ceph, { name: flag, ...(node === undefined ? {} : { host: node }) })
+  },
+  /** The other maintenance has ended. */
+  'lease-by-other': (world) => {
+    const ceph = cephOf(world)
+    if (!ceph) return
+    for (const host of Object.keys(ceph.hostFlags).map(nodeName)) {
+      if (!ceph.configKeys[`coulisse/lease/${host}`]?.includes('/pve9-')) continue
+      lowerFlag(world, ceph, { name: 'noout', host })
+      delete ceph.configKeys[`coulisse/lease/${host}`]
+    }
+  },
+  'monitor-down': (world) => {
+    if (world.ceph !== 'none') for (const monitor of world.ceph.monitors) delete monitor.broken
+    refreshMonitors(world)
+  },
+  'bmc-anonymous': (world) => {
+    for (const node of Object.values(world.nodes)) delete node.bmc.anonymous
   },
   'guest-locked': (world) => {
     for (const guest of allGuests(world)) if (guest.lock !== undefined) unlockGuest(world, guest)

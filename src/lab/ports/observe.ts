@@ -21,7 +21,7 @@ export function observeCluster(world: World, avoid: NodeName | undefined): Clust
     ...(world.ceph === 'none' ? {} : { cephFsid: world.ceph.fsid }),
     nodes: nodes.map(asNode),
     guests: allGuests(world)
-      .filter((guest) => !guest.lost)
+      .filter((guest) => !guest.lost && guest.unlisted !== true)
       .map(asGuest),
     rules: world.rules,
     tasks: tasksSeen(world),

@@ -4,7 +4,7 @@ import { checkAllGuests, checkGuest, checkMove, checkPause, checkTogether, expec
 import { checkIntent } from './intent-promise.ts'
 import { checkInterlock, expectWithdrawn } from './interlock-promise.ts'
 import { checkFlagCommand, checkLease } from './noout-promise.ts'
-import { checkHardOff, checkOsds, checkShutdown, checkTwoAway } from './power-promises.ts'
+import { checkHardOff, checkOsds, checkShutdown, checkTwoAway, checkWhoseBmc } from './power-promises.ts'
 
 /** Looks only where the event can have changed something: a night has thousands of them. */
 export function checkAfterEvent(world: World, event: WorldEvent) {
@@ -52,6 +52,7 @@ export function checkAfterCommand(world: World, command: WorldCommand): void {
   if (command.kind === 'migrate') checkMove(world, command)
   if (command.kind === 'shut-down') checkShutdown(world, command)
   if (command.kind === 'power-off-hard') checkHardOff(world, command)
+  if (command.kind === 'power-on') checkWhoseBmc(world, command)
   if (command.kind === 'stop-osds') checkOsds(world, command)
   if (command.kind.includes('-flag:')) checkFlagCommand(world, command)
   if (command.kind === 'power-on' || command.kind === 'stop-guest') checkAfterFault(world)

@@ -22,9 +22,13 @@ export function checkOsds(world: World, { node, kind }: WorldCommand): void {
 }
 
 export function checkHardOff(world: World, command: WorldCommand): void {
-  if (command.asked !== command.node)
-    breakPromise(world, 1, `${command.node} was switched off through the BMC address of ${command.asked}`)
+  checkWhoseBmc(world, command)
   checkShutdown(world, command)
+}
+
+/** No power command, off or on, through a BMC that is another's: hands may be in the node that it really reaches. */
+export function checkWhoseBmc(world: World, { kind, node, asked }: WorldCommand): void {
+  if (asked !== node) breakPromise(world, 1, `${kind} reached ${node} through the BMC address of ${asked}`)
 }
 
 /** A node that died so lately has not kept anybody waiting for an answer yet: nobody could know. */

@@ -35,7 +35,7 @@ test('1: a hard-off through a BMC address that another node answers', () => {
   const lab = smallLab({ snapshot: smallSnapshot({ guests: [] }) })
   applyFault(lab.state, { kind: 'bmc-swapped', nodes: [pve3, pve4] })
   powerOffHard(lab.state, pve3, 'us')
-  expect(lab.state.brokenPromises[0]?.text).toContain('pve4 was switched off through the BMC address of pve3')
+  expect(lab.state.brokenPromises[0]?.text).toContain('reached pve4 through the BMC address of pve3')
 })
 
 test('2: a second failure domain is taken down while one is away', async () => {

@@ -35,6 +35,7 @@ export function publish(world: World): void {
   for (const guest of allGuests(world)) {
     if (!guest.listedBehind || !reports(world.nodes[guest.node])) continue
     guest.listedBehind = false
+    delete guest.unlisted
     const status = isRunning(guest) ? 'running' : 'stopped'
     guest.listed = { node: guest.node, status, ...(guest.lock === undefined ? {} : { lock: guest.lock }) }
   }

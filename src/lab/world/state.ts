@@ -231,6 +231,8 @@ export type WorldGuest = {
   haHome?: NodeName
   listed: { node: NodeName; status: 'running' | 'stopped'; lock?: string }
   listedBehind: boolean
+  /** Made a moment ago: the cluster's list does not have it yet; its node does. */
+  unlisted?: true
   interruptions: Interruption[]
   migrationFailures: number
   /** The fault task-vanishes waits for its next migration. */

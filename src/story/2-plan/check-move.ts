@@ -1,7 +1,7 @@
 /** What the checker asks of one move alone: who, from where, may he, can the target take him, and is the mode right. */
 import type { Guest } from '#domain/guest'
 import type { NodeName } from '#domain/ids'
-import type { Node } from '#domain/node'
+import { isQemuOlder, type Node } from '#domain/node'
 import type { Move, Violation } from '#domain/plan'
 import type { CheckWorld } from './check-world.ts'
 
@@ -85,6 +85,9 @@ function fitness({ world, guest, move, from, to }: Asked): readonly Found[] {
   if (move.mode === 'live' && guest.cpuType === 'host' && from.cpuModel !== to.cpuModel) {
     const models = `${from.cpuModel ?? 'unknown'} and ${to.cpuModel ?? 'unknown'}`
     found.push(['cpu-model', `has CPU type host and cannot go live between ${models}`])
+  }
+  if (move.mode === 'live' && isQemuOlder(to.versions, from.versions)) {
+    found.push(['qemu-older-on-target', `runs QEMU ${from.versions.qemu}, and ${to.name} has ${to.versions.qemu}`])
   }
   return found
 }

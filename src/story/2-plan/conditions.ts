@@ -5,7 +5,7 @@ import { type ClusterObservation, guestsOn, nodeOf } from '#domain/cluster'
 import type { NodeName } from '#domain/ids'
 import type { StoryPolicy } from '#domain/policy'
 import { busyBlockers, movingBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
-import { cephBlockers, nooutBlockers } from '../conditions/storage.ts'
+import { cephBlockers, type ElsewhereFlag, elsewhereFlagBlockers, nooutBlockers } from '../conditions/storage.ts'
 import { type IdentityProof, identityBlockers, nodeBlockers } from '../conditions/who.ts'
 
 export type Facts = {
@@ -20,6 +20,7 @@ export type Facts = {
   readonly okToStop: { readonly ok: boolean; readonly text: string } | 'not-asked'
   /** A lease of ours stands on the host: an earlier run of ours, or this one. */
   readonly leaseIsOurs: boolean
+  readonly elsewhere: readonly ElsewhereFlag[]
 }
 
 export function conditionsToBegin(facts: Facts): readonly Blocker[] {
@@ -38,6 +39,7 @@ export function conditionsToBegin(facts: Facts): readonly Blocker[] {
     ...(ceph === 'none' ? [] : cephBlockers(ceph, node, policy.monitorsLeftAtLeast)),
     ...(ceph === 'none' ? [] : nooutBlockers(ceph, node, facts.leaseIsOurs)),
     ...(ceph === 'none' ? [] : scopeBlockers(facts)),
+    ...elsewhereFlagBlockers(facts.elsewhere, cluster),
     ...okToStopBlockers(facts),
   ]
 }

@@ -2,7 +2,7 @@
 import type { BlockerKind } from '#domain/blocker'
 import type { Guest, Rule } from '#domain/guest'
 import type { NodeName, Vmid } from '#domain/ids'
-import type { Node } from '#domain/node'
+import { isQemuOlder, type Node } from '#domain/node'
 import type { MoveMode } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
 
@@ -58,6 +58,8 @@ export function targetFaults(options: {
   if (guest.bridges.some((bridge) => !target.bridges.includes(bridge))) faults.push('bridge-missing')
   const runsAsVm = guest.status === 'running' && guest.kind === 'vm'
   if (runsAsVm && !goesLive({ guest, source, target }) && !mayRestart(guest, policy)) faults.push('cpu-model')
+  const runsLive = runsAsVm && goesLive({ guest, source, target })
+  if (runsLive && isQemuOlder(target.versions, source.versions)) faults.push('qemu-older-on-target')
   return faults
 }
 

@@ -112,6 +112,10 @@ const NARROW: Partial<Record<BlockerKind, { says: (guest: Guest) => string; lift
     says: () => 'CPU type "host" moves live only to an equal CPU model, and none that may take it has one',
     lifts: ({ vmid }) => `its owner allows a restart (policy.allowRestart: [${vmid}]), or another CPU type`,
   },
+  'qemu-older-on-target': {
+    says: () => 'it runs on a newer QEMU than any node that may take it has: it could not be taken over live',
+    lifts: () => 'pve-qemu-kvm is upgraded on a node that may take it',
+  },
 }
 
 const unique = (texts: readonly string[]): string => [...new Set(texts)].join(', ')

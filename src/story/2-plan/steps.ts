@@ -7,11 +7,12 @@ import type { Origin } from '#domain/event'
 import { durationText } from '#domain/figures'
 import { type NodeName, planId } from '#domain/ids'
 import type { ControlMessage } from '#domain/maintenance'
-import type { Plan } from '#domain/plan'
+import type { Plan, Violation } from '#domain/plan'
 import { renderEvent } from '#domain/render'
 import { askSafely, essenceOf } from '../gate.ts'
 import { proveIdentity } from '../identity.ts'
 import { notify } from '../notify.ts'
+import { flagsElsewhere } from '../others.ts'
 import { attend, look, note, ownerOf, type Story, StoryStopped } from '../story.ts'
 import { checkPlan } from './check-plan.ts'
 import { conditionsToBegin, type Facts, remarks } from './conditions.ts'
@@ -163,15 +164,21 @@ function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Prop
   if (before?.feasible === true && !plan.feasible) {
     return { plan: before, origins: originsOf(cluster, node, before), conditions: [...conditions, ...plan.blockers] }
   }
-  const lifts = 'a new look, or an issue for us: the planner and its checker do not agree'
-  const violations = checkPlan({ cluster, plan, policy: rules })
-  const wrong = violations.map((one): Blocker => ({ kind: 'plan-violates-rules', text: one.text, lifts }))
+  const wrong = violationBlockers(checkPlan({ cluster, plan, policy: rules }))
   return {
     plan: { ...plan, notes: [...plan.notes, ...remarks(facts)] },
     origins: originsOf(cluster, node, plan),
     conditions: [...conditions, ...wrong],
   }
 }
+
+/** What the independent checker found: the planner was wrong, or the world has changed under it. */
+export const violationBlockers = (violations: readonly Violation[]): readonly Blocker[] =>
+  violations.map(({ text }) => ({
+    kind: 'plan-violates-rules',
+    text,
+    lifts: 'a new look, or an issue for us: the planner and its checker do not agree',
+  }))
 
 /** The node's own guests, and those of other nodes who make room: all who are to come home. */
 function originsOf(cluster: ClusterObservation, node: NodeName, plan: Plan): readonly Origin[] {
@@ -227,6 +234,7 @@ export async function gatherFacts(story: Story): Promise<Facts> {
     nooutScope: storage.nooutScope,
     okToStop: osds.length === 0 ? 'not-asked' : await storage.okToStop(osds),
     leaseIsOurs: lease?.owner === ownerOf(story),
+    elsewhere: await flagsElsewhere(story.ports, ceph, node),
   }
 }
 

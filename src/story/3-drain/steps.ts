@@ -3,11 +3,11 @@ import { type Blocker, withoutLifted } from '#domain/blocker'
 import { type ClusterObservation, guestsOn } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { Guest, Rule } from '#domain/guest'
-import { type NodeName, vmid } from '#domain/ids'
+import { vmid } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { Move, Plan } from '#domain/plan'
 import { checkPlan } from '#plan/check-plan'
-import { originOf, proposeRevision } from '#plan/steps'
+import { originOf, proposeRevision, violationBlockers } from '#plan/steps'
 import { busyBlockers, movingBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
 import { observeAfterMoves } from '../fresh-look.ts'
 import { passGate } from '../gate.ts'
@@ -38,7 +38,6 @@ export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: bo
   if (haGuestsOnNode) await setMaintenanceMode(story, true)
   let plan = approved
   let troubles: Troubles = {}
-  const arrived: Record<string, NodeName> = {}
   let revisions = 0
   const beganMs = await story.saga.nowMs()
   const untilMs = beganMs + story.input.policy.drainLimitS * 1000
@@ -46,13 +45,13 @@ export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: bo
     await attend(story, 0)
     if ((await story.saga.nowMs()) > untilMs) break
     await passGate(story, { stage: 'drain', ask: () => brakes(story) })
-    const now = await lookForNext(story, { plan, troubles, arrived })
+    const now = await lookForNext(story, plan, troubles)
     switch (now.next.is) {
       case 'proof':
         if (await proveEmpty(story)) return
         break
       case 'batch':
-        troubles = await moveBatch(story, plan, now, { beganMs, troubles, arrived })
+        troubles = await moveBatch(story, plan, now, { beganMs, troubles })
         break
       case 'wait':
         await waitForAnotherTime(story, now.next.blockers)
@@ -61,7 +60,7 @@ export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: bo
       case 'revise':
         if (++revisions > REVISIONS_LIMIT) throw new StoryStopped(`the plan was revised ${REVISIONS_LIMIT} times`)
         if (now.next.appeared !== undefined) await welcome(story, now.next.appeared)
-        plan = await revise(story, plan, now.next.why, { beganMs, troubles, arrived })
+        plan = await revise(story, plan, now.next.why, troubles)
         troubles = forgetTries(troubles)
     }
   }
@@ -105,25 +104,19 @@ async function brakes(story: Story): Promise<readonly Blocker[]> {
 
 type Now = { readonly next: Next; readonly facts: readonly MoveFacts[] }
 
-type Progress = {
-  readonly plan: Plan
-  readonly troubles: Troubles
-  readonly arrived: Readonly<Record<string, NodeName>>
-}
-
-async function lookForNext(story: Story, { plan, troubles, arrived }: Progress): Promise<Now> {
+async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promise<Now> {
   const { node, policy } = story.input
   return look(story, `what is left on ${node}`, async () => {
-    const cluster = await observeAfterMoves(story.ports.hypervisor, arrived, node)
+    const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, node)
     const next = nextBatch({ cluster, plan, node, troubles })
     const moves = next.is === 'batch' ? next.moves : []
     return { next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
   })
 }
 
-type Ledger = { readonly beganMs: number; readonly troubles: Troubles; readonly arrived: Record<string, NodeName> }
+type Ledger = { readonly beganMs: number; readonly troubles: Troubles }
 
-/** One step of the plan. `ledger.arrived` learns where they are now; the answer is who has trouble. */
+/** One step of the plan; the answer is who has trouble. */
 async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger: Ledger): Promise<Troubles> {
   const moves = next.is === 'batch' ? next.moves : []
   const leaveToHa = await isMaintenanceModeOn(story)
@@ -144,7 +137,7 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
   const results = await runMoves(story, inputs, plan.parallelMigrations)
   moves.forEach((move, index) => {
     const result = results[index]
-    if (result?.is === 'moved') ledger.arrived[move.guest] = result.at
+    if (result?.is === 'moved') story.heard.arrived[move.guest] = result.at
   })
   const after = afterMoves(ledger.troubles, moves, results)
   // A failed move is not asked for again in the same breath.
@@ -189,13 +182,12 @@ function afterMoves(before: Troubles, moves: readonly Move[], results: readonly 
 }
 
 /** A second failure in the middle of a drain is a new revision of the plan, not a broken saga. */
-async function revise(story: Story, before: Plan, why: string, ledger: Ledger): Promise<Plan> {
+async function revise(story: Story, before: Plan, why: string, troubles: Troubles): Promise<Plan> {
   const { node, policy } = story.input
-  const { arrived, troubles } = ledger
   await note(story, { kind: 'said', text: `the plan is revised: ${why}`, about: node })
   for (;;) {
     const made = await look(story, 'a revised plan', async () => {
-      const cluster = await observeAfterMoves(story.ports.hypervisor, arrived, node)
+      const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, node)
       const ceph = await story.ports.storage.observe()
       const elsewhere = proposeRevision(
         story,
@@ -206,10 +198,7 @@ async function revise(story: Story, before: Plan, why: string, ledger: Ledger): 
       // Where there is no other target, the same one again: the drain waits in between.
       const plan = elsewhere.feasible ? elsewhere : proposeRevision(story, cluster, ceph, before)
       const rules = { ...policy.plan, lifted: story.heard.lifted }
-      const lifts = 'a new look'
-      const wrong = checkPlan({ cluster, plan, policy: rules }).map(
-        ({ text }): Blocker => ({ kind: 'plan-violates-rules', text, lifts }),
-      )
+      const wrong = violationBlockers(checkPlan({ cluster, plan, policy: rules }))
       return { plan, blockers: [...plan.blockers, ...wrong] }
     })
     const standing = withoutLifted(made.blockers, story.heard.lifted)

@@ -1,10 +1,10 @@
 /** What must hold before the power of a node may go. Pure; safety.md's list, every condition a blocker with a name. */
 import type { Blocker } from '#domain/blocker'
-import type { CephObservation, NooutLease } from '#domain/ceph'
+import { type CephObservation, type NooutLease, osdsOf } from '#domain/ceph'
 import type { ClusterObservation } from '#domain/cluster'
 import type { NodeName } from '#domain/ids'
 import { lrmBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
-import { cephBlockers, nooutBlockers } from '../conditions/storage.ts'
+import { cephBlockers, type ElsewhereFlag, elsewhereFlagBlockers, nooutBlockers } from '../conditions/storage.ts'
 import { type IdentityProof, identityBlockers } from '../conditions/who.ts'
 
 export type IsolateFacts = {
@@ -18,6 +18,7 @@ export type IsolateFacts = {
   readonly owner: string
   readonly monitorsLeftAtLeast: number
   readonly leftOnNode: readonly Blocker[]
+  readonly elsewhere: readonly ElsewhereFlag[]
 }
 
 /** Before the lease is taken. */
@@ -33,6 +34,7 @@ export function isolateBlockers(facts: IsolateFacts): readonly Blocker[] {
     ...lrmBlockers(cluster, node),
     ...ofCeph,
     ...ofNoout,
+    ...elsewhereFlagBlockers(facts.elsewhere, cluster),
     ...okToStopBlockers(facts),
   ]
 }
@@ -40,6 +42,20 @@ export function isolateBlockers(facts: IsolateFacts): readonly Blocker[] {
 /** Right before the command: all of it again, and the lease asserted. */
 export function powerOffBlockers(facts: IsolateFacts): readonly Blocker[] {
   return [...isolateBlockers(facts), ...leaseBlockers(facts)]
+}
+
+/**
+ * A node that was off before, or whose OSDs our own earlier try stopped, leaves PGs that cannot be clean without it. While nothing is
+ * away elsewhere and Ceph says that the rest may stop, that is no reason to keep it on: a disk that is missing after the repair is
+ * looked for with the power off.
+ */
+export function withoutOwnAbsence(facts: IsolateFacts, blockers: readonly Blocker[]): readonly Blocker[] {
+  const { ceph, node, okToStop } = facts
+  if (ceph === 'none' || osdsOf(ceph, node).every((osd) => osd.up)) return blockers
+  const isWholeElsewhere = ceph.osds.every((osd) => osd.up || osd.host === node)
+  const mayStop = okToStop === 'not-asked' || okToStop.ok
+  if (!isWholeElsewhere || !mayStop) return blockers
+  return blockers.filter(({ kind }) => kind !== 'placement-groups-not-clean')
 }
 
 export function leaseBlockers({ node, nowMs, ceph, lease, owner }: IsolateFacts): readonly Blocker[] {

@@ -7,13 +7,14 @@ import { stillRunning } from '#drain/steps'
 import { identityBlockers } from '../conditions/who.ts'
 import { askSafely, passGate } from '../gate.ts'
 import { proveIdentity } from '../identity.ts'
-import { keepLease, REJOINS_QUIETLY_MS, setNoout, takeLease } from '../lease.ts'
+import { keepLease, REJOINS_QUIETLY_MS, takeLease } from '../lease.ts'
 import { setLocate } from '../locate.ts'
+import { flagsElsewhere } from '../others.ts'
 import { insist, perform } from '../perform.ts'
 import { bringNodeBack } from '../power.ts'
 import { holdWhilePaused, look, note, ownerOf, pass, type Story, StoryStopped } from '../story.ts'
 import { undoing } from '../undoing.ts'
-import { type IsolateFacts, isolateBlockers, powerOffBlockers } from './decide.ts'
+import { type IsolateFacts, isolateBlockers, powerOffBlockers, withoutOwnAbsence } from './decide.ts'
 
 /** `redrain`: called when guests turned up on the node meanwhile; they are moved, not stopped. */
 export async function isolateNode(story: Story, redrain: () => Promise<void>): Promise<void> {
@@ -24,7 +25,7 @@ export async function isolateNode(story: Story, redrain: () => Promise<void>): P
   })
   await failMgr(story)
   await takeLease(story)
-  story.heard.keepUp = () => keepLease(story)
+  story.heard.upkeep = () => keepLease(story)
   await setLocate(story, true)
   await switchOff(story, redrain)
 }
@@ -37,9 +38,12 @@ async function switchOff(story: Story, redrain: () => Promise<void>, again = fal
     undo: undoing(story, () => bringNodeBack(story)),
   })
   for (let tries = 0; tries < SWITCH_OFF_TRIES; tries++) {
-    const ask = async () => powerOffBlockers(await gather(story))
+    const ask = async () => {
+      const facts = await gather(story)
+      return again ? withoutOwnAbsence(facts, powerOffBlockers(facts)) : powerOffBlockers(facts)
+    }
     const quietMs = again ? REJOINS_QUIETLY_MS : 0
-    await passGate(story, { stage: 'isolate', ask, quietMs, mend: mendBy(redrain, () => setNoout(story)) })
+    await passGate(story, { stage: 'isolate', ask, quietMs, mend: mendBy(redrain, () => keepLease(story)) })
     if (await shutDownInOrder(story)) return proveOff(story, node)
     await pass(story, 10_000)
   }
@@ -63,15 +67,15 @@ async function isOffAlready({ ports, input: { node } }: Story): Promise<boolean>
   return (await ports.bmc.power(node)).is !== 'on'
 }
 
-function mendBy(redrain: () => Promise<void>, setFlag?: () => Promise<void>) {
+function mendBy(redrain: () => Promise<void>, mendLease?: () => Promise<void>) {
   return async (blockers: readonly Blocker[]): Promise<boolean> => {
     if (blockers.some((blocker) => blocker.kind === 'node-not-empty')) {
       await redrain()
       return true
     }
-    if (setFlag === undefined || !blockers.some((blocker) => blocker.kind === 'lease-not-held')) return false
-    await setFlag()
-    return true
+    // Looked at again at the gate's own pace: what does not help is not repeated in one breath.
+    if (blockers.some(({ kind }) => kind === 'lease-not-held' || kind === 'lease-expired')) await mendLease?.()
+    return false
   }
 }
 
@@ -91,6 +95,7 @@ async function gather(story: Story): Promise<IsolateFacts> {
     owner: ownerOf(story),
     monitorsLeftAtLeast: policy.monitorsLeftAtLeast,
     leftOnNode: await stillRunning(story),
+    elsewhere: await flagsElsewhere(story.ports, ceph, node),
   }
 }
 
@@ -135,12 +140,8 @@ async function shutDownInOrder(story: Story): Promise<boolean> {
   return outcome.is !== 'failed'
 }
 
-/** OSDs that our own earlier try stopped do not hold the shutdown up; everything else does. */
 function lastLook(story: Story, facts: IsolateFacts): readonly Blocker[] {
-  const { ceph, node } = facts
-  const isHalfDone = ceph !== 'none' && osdsOf(ceph, node).length > 0 && osdsOf(ceph, node).every((osd) => !osd.up)
-  const ours = isHalfDone ? ['placement-groups-not-clean', 'osds-not-ok-to-stop'] : []
-  return withoutLifted(powerOffBlockers(facts), story.heard.lifted).filter((blocker) => !ours.includes(blocker.kind))
+  return withoutLifted(withoutOwnAbsence(facts, powerOffBlockers(facts)), story.heard.lifted)
 }
 
 /** In order before the power goes: a cut cable costs a client 7 to 14 s, an ordered stop 0.4 s. */

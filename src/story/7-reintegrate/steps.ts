@@ -11,7 +11,7 @@ export async function reintegrateNode(story: Story, haGuests: boolean): Promise<
   await holdWhilePaused(story)
   await waitUntilBack(story, 'reintegrate')
   await releaseLease(story)
-  story.heard.keepUp = async () => {}
+  story.heard.upkeep = async () => {}
   await setLocate(story, false)
   if (haGuests) await setMaintenanceMode(story, false)
   return story.input.policy.plan.returnHome ? bringHome(story, haGuests) : []

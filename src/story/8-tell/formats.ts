@@ -36,7 +36,16 @@ const GLUE = '\u00a0'
 
 const HOUR_AND_MINUTE = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: 'UTC' } as const
 
+const MADE = new Map<Language, Formats>()
+
+/** Made once a language: Intl's formatters cost milliseconds each. */
 export function formatsFor(language: Language): Formats {
+  const formats = MADE.get(language) ?? makeFormats(language)
+  MADE.set(language, formats)
+  return formats
+}
+
+function makeFormats(language: Language): Formats {
   const locale = language === 'en' ? 'en-GB' : language
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, useGrouping: 'min2' })
   const tenths = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })

@@ -5,6 +5,7 @@ import type { JournalRow, Origin } from '#domain/event'
 import type { CustomerId } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
 import type { ProbeReading } from '#domain/measurement'
+import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
 import { look, note, type Story } from '../story.ts'
 import { customerStories } from './decide.ts'
@@ -17,20 +18,33 @@ const BEFORE_MS = 10 * 60_000
 export async function tellCustomers(story: Story, drainBeganMs: number, ending: Ending): Promise<void> {
   const stakes = await findStakes(story, story.heard.origins)
   const toMs = await story.saga.nowMs()
-  for (const stake of stakes) {
-    const span = { fromMs: drainBeganMs - BEFORE_MS, toMs }
-    const readings = await look(story, `what ${stake.customer.id}’s guests felt`, () => readProbe(story, stake, span))
-    await note(story, { kind: 'probe-read', customer: stake.customer.id, readings })
+  const span = { fromMs: drainBeganMs - BEFORE_MS, toMs }
+  for (const stake of stakes) await orSaid(story, stake, () => measureOne(story, stake, span))
+  for (const stake of stakes) await orSaid(story, stake, () => tellOne(story, stake, ending))
+}
+
+type Span = { readonly fromMs: number; readonly toMs: number }
+
+async function measureOne(story: Story, stake: Stake, span: Span): Promise<void> {
+  const { id } = stake.customer
+  const readings = await look(story, `what ${id}’s guests felt`, () => readProbe(story, stake, span))
+  await note(story, { kind: 'probe-read', customer: id, readings })
+}
+
+/** One customer's trouble is not another's: what could not be told is said, to the operator too. */
+async function orSaid(story: Story, { customer }: Stake, tell: () => Promise<void>): Promise<void> {
+  try {
+    await tell()
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    const text = `customer ${customer.id} was not told all: ${error.message}`
+    await note(story, { kind: 'said', text })
+    await notify(story, { audience: 'operator', subject: `${story.input.node}: a customer was not told`, text })
   }
-  for (const stake of stakes) await tellOne(story, stake, ending)
 }
 
 /** A prober that does not answer holds nobody's story up: what it would have said is unmeasured. */
-async function readProbe(
-  { ports }: Story,
-  { guests }: Stake,
-  span: { readonly fromMs: number; readonly toMs: number },
-): Promise<readonly ProbeReading[]> {
+async function readProbe({ ports }: Story, { guests }: Stake, span: Span): Promise<readonly ProbeReading[]> {
   try {
     return await ports.probe.read({ guests, ...span })
   } catch (error) {
@@ -54,11 +68,21 @@ async function findStakes(story: Story, origins: readonly Origin[]): Promise<rea
   }
   const stakes: Stake[] = []
   for (const [id, guests] of byCustomer) {
-    const known = await look(story, `customer ${id}`, async () => (await story.ports.inventory.customer(id)) ?? null)
-    const customer: Customer = known ?? { id, name: id, language: 'en' }
+    const customer = await findCustomer(story, id)
     stakes.push({ customer, guests: guests.map((origin) => origin.vmid) })
   }
   return stakes
+}
+
+/** Nobody who is known only by his id is left out: he has a page, and no mail. */
+async function findCustomer(story: Story, id: CustomerId): Promise<Customer> {
+  const unknown: Customer = { id, name: id, language: 'en' }
+  try {
+    return await look(story, `customer ${id}`, async () => (await story.ports.inventory.customer(id)) ?? unknown)
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return unknown
+  }
 }
 
 async function tellOne(story: Story, { customer }: Stake, ending: Ending): Promise<void> {

@@ -1,6 +1,7 @@
 /** Ceph before a host goes away: ok-to-stop answers availability, not safety, so there is more to ask. Pure. */
 import type { Blocker } from '#domain/blocker'
-import { type CephObservation, osdsOf } from '#domain/ceph'
+import { type CephObservation, type NooutLease, osdsOf } from '#domain/ceph'
+import type { ClusterObservation } from '#domain/cluster'
 import type { NodeName } from '#domain/ids'
 
 /** Flags that stop Ceph from healing; noout elsewhere is dealt with by its own blocker. */
@@ -105,6 +106,26 @@ export function nooutBlockers(ceph: CephObservation, host: NodeName, ours: boole
   if (ours || !flags.includes('noout')) return []
   const text = `noout stands on ${host} already, and no lease of ours says why`
   return [{ kind: 'noout-by-others', node: host, text, lifts: `whoever set it: ceph osd unset-group noout ${host}` }]
+}
+
+/** noout on another host, with the lease that says whose it is; null: nobody says. */
+export type ElsewhereFlag = { readonly host: NodeName; readonly lease: NooutLease | null }
+
+/** noout on another host: another maintenance, in this cluster or in one that shares its Ceph; or somebody's who says nothing. */
+export function elsewhereFlagBlockers(
+  flags: readonly ElsewhereFlag[],
+  cluster: ClusterObservation,
+): readonly Blocker[] {
+  return flags.map(({ host, lease }) => {
+    if (lease === null) {
+      const text = `noout stands on ${host}, and nobody says why: its redundancy may be away`
+      return { kind: 'noout-by-others', node: host, text, lifts: `whoever set it: ceph osd unset-group noout ${host}` }
+    }
+    const isOfCluster = cluster.nodes.some(({ name }) => name === host)
+    const kind = isOfCluster ? 'maintenance-in-cluster' : 'maintenance-in-ceph'
+    const text = `${lease.owner} holds noout on ${host}: ${lease.reason}`
+    return { kind, node: host, text, lifts: 'that maintenance ends, and gives its lease back' }
+  })
 }
 
 /** All OSDs of the host up and in, and every PG clean. */

@@ -72,7 +72,11 @@ function clusterStatus({ world, entry, shuffled }: PveCall): PveAnswer {
 function resources(call: PveCall): PveAnswer {
   const { world, params, token } = call
   const wants = (type: string) => params.type === undefined || params.type === type
-  const guests = wants('vm') ? visible(call).map(guestInList) : []
+  const guests = wants('vm')
+    ? visible(call)
+        .filter(({ unlisted }) => unlisted !== true)
+        .map(guestInList)
+    : []
   const nodes = wants('node')
     ? nodesOf(world).map((node) =>
         may(token, `/nodes/${node.name}`, 'Sys.Audit') ? nodeInList(call, node) : bare(node),
