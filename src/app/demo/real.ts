@@ -8,11 +8,9 @@ import type { RealFigures } from './summary.ts'
 const folderIn = (stateDir: string) => join(stateDir, 'lab', 'real')
 
 /** Throws in words for a person where the machine is no Debian, or we are not root. */
-export async function prepareReal(stateDir: string, log: (line: string) => void): Promise<void> {
-  await installReal({ log })
-  await endRealParts(folderIn(stateDir))
-}
+export const prepareReal = (log: (line: string) => void): Promise<void> => installReal({ log })
 
+/** Ends daemons that a killed lab left behind. */
 export const endReal = (stateDir: string) => endRealParts(folderIn(stateDir))
 
 type Report = {
