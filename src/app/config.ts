@@ -73,6 +73,7 @@ const bmcSchema = z.discriminatedUnion('kind', [
       user: z.string(),
       password: secretSchema,
       cipherSuite: z.number().int().optional(),
+      guidEncoding: z.enum(['smbios', 'ipmi', 'rfc4122']).optional(),
     })
     .strict(),
 ])

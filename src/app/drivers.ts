@@ -137,8 +137,15 @@ function bmcs(config: Config, baseDir: string, clock: Clock): ClosableBmc {
       const { url, user, fingerprint256 } = bmc
       redfishNodes[node] = { url, user, password, ...(fingerprint256 === undefined ? {} : { fingerprint256 }) }
     } else {
-      const { host, port, user, cipherSuite } = bmc
-      ipmiNodes[node] = { host, port, user, password, ...(cipherSuite === undefined ? {} : { cipherSuite }) }
+      const { host, port, user, cipherSuite, guidEncoding } = bmc
+      ipmiNodes[node] = {
+        host,
+        port,
+        user,
+        password,
+        ...(cipherSuite === undefined ? {} : { cipherSuite }),
+        ...(guidEncoding === undefined ? {} : { guidEncoding }),
+      }
     }
   }
   const redfish = redfishBmc({ nodes: redfishNodes, clock })

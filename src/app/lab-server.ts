@@ -13,6 +13,8 @@ import { serveRedfish } from '#lab/wire/redfish/redfish-server'
 import { startSmtpSink } from '#lab/wire/smtp/smtp-sink'
 import { sendMail } from '#lab/world/commands'
 
+import { type RealReady, snapshotWithoutCeph, startRealLab } from './lab-real.ts'
+
 export type LabServerOptions = {
   readonly snapshot: Snapshot
   readonly seed: number
@@ -20,16 +22,25 @@ export type LabServerOptions = {
   /** Absent: the world is forgotten when the process ends. */
   readonly worldFile?: string
   readonly controlPort?: number
+  /** Real Ceph and real BMCs beneath the world, kept in this folder while it runs. */
+  readonly realDir?: string
+  readonly log?: (line: string) => void
 }
 
 export type LabServer = { readonly ready: ReadyLine; readonly lab: LabProcess; close(): Promise<void> }
 
 /** The contract's ready line, and what a configuration needs besides. */
-export type ReadyLine = Awaited<ReturnType<typeof describe>>
+export type ReadyLine = Omit<Awaited<ReturnType<typeof describe>>, 'ceph'> & {
+  readonly ceph: unknown
+  readonly ipmi?: RealReady['ipmi']
+}
 
 export async function startLabServer(options: LabServerOptions): Promise<LabServer> {
   const startAtMs = options.snapshot.cluster.observedAtMs
-  const lab = await startLabProcess({ ...options, startAtMs })
+  const { realDir, log = () => {} } = options
+  const snapshot = realDir === undefined ? options.snapshot : snapshotWithoutCeph(options.snapshot)
+  const lab = await startLabProcess({ ...options, snapshot, startAtMs })
+  const real = realDir === undefined ? undefined : await startRealLab(lab, realDir, log)
   const onChange = () => lab.beforeAnswer()
   const proxmox = await serveProxmox({ lab: lab.lab, onChange })
   const redfish = await serveRedfish({ lab: lab.lab, onChange })
@@ -41,12 +52,15 @@ export async function startLabServer(options: LabServerOptions): Promise<LabServ
     },
   })
   addCommandRoutes(lab)
-  const ready = await describe(lab, { proxmox, redfish, smtpPort: smtp.port })
+  const described = await describe(lab, { proxmox, redfish, smtpPort: smtp.port })
+  // What is real stands in for what the lab would have simulated.
+  const ready = real === undefined ? described : { ...described, redfish: [], ...real.ready }
   return {
     ready,
     lab,
     close: async () => {
       await Promise.all([proxmox.close(), redfish.close(), smtp.close()])
+      await real?.close()
       await lab.close()
     },
   }

@@ -5,7 +5,8 @@ import { parseSnapshot } from '#drivers/snapshot/snapshot-file'
 import { startLabServer } from './lab-server.ts'
 import { untilSignal } from './serving.ts'
 
-const END_LIMIT_MS = 5_000
+/** Real daemons are ended one after the other. */
+const END_LIMIT_MS = 30_000
 
 /** First line on stdout: the contract's ready line. Returns the faults of the snapshot, if there are any; nothing ran then. */
 export async function serveLab(options: {
@@ -15,6 +16,7 @@ export async function serveLab(options: {
   readonly port: number
   readonly follow: boolean
   readonly state?: string
+  readonly real: boolean
 }): Promise<readonly string[]> {
   let text: string
   try {
@@ -31,6 +33,8 @@ export async function serveLab(options: {
     pace: { speed: options.speed, mode: options.follow ? 'follow' : 'free' },
     controlPort: options.port,
     ...(options.state === undefined ? {} : { worldFile: join(options.state, 'world.json') }),
+    ...(options.real && options.state !== undefined ? { realDir: options.state } : {}),
+    log: (line) => process.stderr.write(`${line}\n`),
   })
   process.stdout.write(`${JSON.stringify(server.ready)}\n`)
   await untilSignal()

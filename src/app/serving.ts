@@ -1,6 +1,7 @@
 /** Runs the control plane behind an HTTP server until a signal, and ends both in order. */
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import { stopEmbeddedPostgres } from '#drivers/postgres/embedded'
 import { readConfig } from './config.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { followParent } from './demo/processes.ts'
@@ -18,27 +19,38 @@ export async function serveControlPlane(
   const path = resolve(configPath)
   const config = readConfig(path)
   const log = (text: string) => process.stderr.write(`${new Date().toISOString()} ${text}\n`)
-  const running = await startControlPlane(config, path, log)
+  const end = untilSignal()
+  const running = await Promise.race([startControlPlane(config, path, log), end])
+  // Asked to end before it began: whatever was under way is taken up by the next process.
+  if (typeof running === 'string') process.exit(0)
   const at = config.listen.lastIndexOf(':')
   const host = config.listen.slice(0, at)
   const server = build(running.controlPlane, [host])
-  const url = await server.listen({ host, port: Number(config.listen.slice(at + 1)) })
-  process.stdout.write(`${JSON.stringify({ ready: true, url, pid: process.pid, recovered: running.recovered })}\n`)
-  await untilSignal()
+  try {
+    const url = await server.listen({ host, port: Number(config.listen.slice(at + 1)) })
+    process.stdout.write(`${JSON.stringify({ ready: true, url, pid: process.pid, recovered: running.recovered })}\n`)
+  } catch (error) {
+    await running.close()
+    throw error
+  }
+  const why = await end
   // What hangs on the way out must not hold the machine up: everything that matters is in the database already.
   setTimeout(() => process.exit(0), END_LIMIT_MS).unref()
   await server.close()
   await running.close()
+  if (why === 'parent-gone') await endPostgresOfParent()
   process.exit(0)
 }
 
+/** The demo's launcher was killed: nobody else is left to end its PostgreSQL. */
+async function endPostgresOfParent(): Promise<void> {
+  const stateDir = process.env.COULISSE_ENDS_POSTGRES_IN
+  if (stateDir !== undefined) await stopEmbeddedPostgres(stateDir)
+}
+
 /** SIGINT, SIGTERM, or the end of the launcher that started us. */
-export function untilSignal(): Promise<void> {
-  const stop = new AbortController()
-  followParent(() => stop.abort())
-  const signals = ['SIGINT', 'SIGTERM'].map((name) => once(process, name, { signal: stop.signal }))
-  return Promise.race([...signals, once(stop.signal, 'abort')]).then(
-    () => {},
-    () => {},
-  )
+export async function untilSignal(): Promise<'signal' | 'parent-gone'> {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((name) => once(process, name))
+  const parentGone = new Promise<'parent-gone'>((resolve) => followParent(() => resolve('parent-gone')))
+  return Promise.race([parentGone, ...signals.map((signal) => signal.then(() => 'signal' as const))])
 }

@@ -1,14 +1,14 @@
 /** The demo's launcher: PostgreSQL, lab and control plane as processes of their own, in one state folder that outlives them. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
 import { execPath } from 'node:process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { stringify } from 'yaml'
-import { removeEmbeddedPostgres, startEmbeddedPostgres } from '#drivers/postgres/embedded'
+import { type EmbeddedPostgres, startEmbeddedPostgres, stopEmbeddedPostgres } from '#drivers/postgres/embedded'
 import type { ReadyLine } from '../lab-server.ts'
-import { type Child, forgetPid, livingPid, recordPid, startChild, stopChild } from './processes.ts'
+import { writeConfig } from './lab-config.ts'
+import { type Lock, takeLock } from './lock.ts'
+import { type Child, forgetPid, recordPid, startChild, stopChild, whenPidGone } from './processes.ts'
+import { endReal, prepareReal } from './real.ts'
+import { countStart, forgetStory, isFinished, removeIfEmpty } from './state-folder.ts'
 
 export type DemoOptions = {
   readonly stateDir: string
@@ -28,41 +28,57 @@ export type Demo = {
   /** How often this story was taken up again by a new start. */
   readonly resumed: number
   readonly ready: ReadyLine
-  /** Settles when the lab or the control plane is gone without being asked. */
+  readonly isReal: boolean
+  /** Settles with its name when one of the three is gone without being asked. */
   readonly broken: Promise<string>
   stop(): Promise<void>
 }
 
-export const defaultStateDir = (real: boolean) =>
-  join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'coulisse', real ? 'demo-real' : 'demo')
-
 const MAIN = fileURLToPath(import.meta.resolve('../../surfaces/cli/main.ts'))
 const SNAPSHOT = fileURLToPath(import.meta.resolve('./cluster.json'))
-/** Another launcher on the same folder may be on its way out. */
-const LOCK_LIMIT_MS = 20_000
-const LOCK_LOOK_EVERY_MS = 100
 
-/** Starts what does not run, goes on where the last start was. Throws when another launcher holds the folder. */
+/** Starts what does not run, goes on where the last start was. Throws when another launcher holds the folder; then nothing was touched. */
 export async function launchDemo(options: DemoOptions): Promise<Demo> {
-  const { stateDir, log } = options
+  const { stateDir } = options
   mkdirSync(stateDir, { recursive: true })
-  await takeLock(stateDir)
+  const lock = await takeLock(stateDir)
+  try {
+    recordPid(stateDir, 'launcher', process.pid)
+    return await launchAll(options, lock)
+  } catch (error) {
+    lock.ending()
+    await stopAll(stateDir)
+    await lock.release()
+    throw error
+  }
+}
+
+async function launchAll(options: DemoOptions, lock: Lock): Promise<Demo> {
+  const { stateDir, log } = options
   // A launcher that was killed leaves its children behind for a moment.
-  for (const name of ['control-plane', 'lab'] as const) await stopChild(stateDir, name)
-  if (existsSync(join(stateDir, 'finished'))) await forget(stateDir)
+  await Promise.all([stopChild(stateDir, 'control-plane'), stopChild(stateDir, 'lab')])
+  // A real Ceph is gone with its lab: such a story does not go on, it begins anew.
+  if (options.real) await endReal(stateDir)
+  if (options.real || isFinished(stateDir)) await forgetStory(stateDir)
+  if (options.real) await prepareReal(log)
   const resumed = countStart(stateDir)
   log(resumed === 0 ? 'starting PostgreSQL, the lab and the control plane' : 'going on where the last start was')
-  const postgres = await startEmbeddedPostgres({ stateDir, log: () => {} })
-  recordPid(stateDir, 'postgres', postgres.pid)
-  const lab = await startLab(options)
+  const [postgres, lab] = await bothOrNone(startPostgres(stateDir), startLab(options))
   const ready = lab.ready as unknown as ReadyLine
   const configPath = writeConfig(stateDir, ready, postgres.url)
   const controlPlane = await startChild({
     name: 'control-plane',
     argv: [execPath, MAIN, 'serve', '--config', configPath],
     stateDir,
-    env: { COULISSE_LAB_CONTROL: ready.control },
+    // It is the one that outlives a killed launcher long enough to end PostgreSQL as well.
+    env: { COULISSE_ENDS_POSTGRES_IN: stateDir, COULISSE_LAB_CONTROL: ready.control },
   })
+  const broken = Promise.race([
+    whenGone(lab, 'the lab'),
+    whenGone(controlPlane, 'the control plane'),
+    whenPidGone(postgres.pid).then(() => 'PostgreSQL'),
+  ])
+  broken.then(() => lock.ending())
   return {
     stateDir,
     control: ready.control,
@@ -70,142 +86,58 @@ export async function launchDemo(options: DemoOptions): Promise<Demo> {
     pids: { lab: lab.pid, postgres: postgres.pid, controlPlane: controlPlane.pid },
     resumed,
     ready,
-    broken: Promise.race([whenGone(lab), whenGone(controlPlane)]),
+    isReal: options.real,
+    broken,
     stop: async () => {
-      await stopChild(stateDir, 'control-plane')
-      await stopChild(stateDir, 'lab')
-      await postgres.stop()
-      forgetPid(stateDir, 'postgres')
-      forgetPid(stateDir, 'launcher')
+      lock.ending()
+      await stopAll(stateDir)
+      await lock.release()
     },
   }
 }
 
-const whenGone = async (child: Child) => {
+/** Both have come to an end, good or bad, before the first failure is told: nothing starts behind the back of whoever cleans up. */
+async function bothOrNone<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b])
+  return Promise.all([a, b])
+}
+
+async function startPostgres(stateDir: string): Promise<EmbeddedPostgres> {
+  const postgres = await startEmbeddedPostgres({ stateDir, log: () => {} })
+  recordPid(stateDir, 'postgres', postgres.pid)
+  return postgres
+}
+
+const whenGone = async (child: Child, name: string) => {
   await child.gone
-  return child.name
+  return name
 }
 
-async function takeLock(stateDir: string): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += LOCK_LOOK_EVERY_MS) {
-    const other = livingPid(stateDir, 'launcher')
-    if (other === undefined || other === process.pid) break
-    if (waitedMs >= LOCK_LIMIT_MS)
-      throw new Error(`another demo runs on ${stateDir} (launcher ${other}); end it, or name another --state`)
-    await sleep(LOCK_LOOK_EVERY_MS)
-  }
-  recordPid(stateDir, 'launcher', process.pid)
-}
-
-/** Starts of this story before this one. */
-function countStart(stateDir: string): number {
-  const path = join(stateDir, 'starts')
-  const before = existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0
-  writeFileSync(path, `${before + 1}\n`)
-  return before
-}
-
-function startLab({ stateDir, seed, speed }: DemoOptions): Promise<Child> {
-  const world = join(stateDir, 'lab')
+function startLab({ stateDir, seed, speed, real }: DemoOptions): Promise<Child> {
+  const options = ['--snapshot', SNAPSHOT, '--seed', String(seed), '--speed', String(speed), '--follow']
   return startChild({
     name: 'lab',
-    argv: [
-      execPath,
-      MAIN,
-      'lab',
-      'serve',
-      '--snapshot',
-      SNAPSHOT,
-      '--seed',
-      String(seed),
-      '--speed',
-      String(speed),
-      '--state',
-      world,
-      '--follow',
-    ],
+    argv: [execPath, MAIN, 'lab', 'serve', ...options, '--state', `${stateDir}/lab`, ...(real ? ['--real'] : [])],
     stateDir,
   })
 }
 
-/** What an operator would write by hand for his own cluster; secrets in files of their own that only he may read. */
-function writeConfig(stateDir: string, ready: ReadyLine, databaseUrl: string): string {
-  const secrets = join(stateDir, 'secrets')
-  mkdirSync(secrets, { recursive: true, mode: 0o700 })
-  const secret = (name: string, value: string) => {
-    const path = join(secrets, name)
-    writeFileSync(path, value)
-    chmodSync(path, 0o600)
-    return { file: path }
-  }
-  const tokenSecret = secret('proxmox-token', ready.proxmox[0]?.tokenSecret ?? '')
-  const nodes: Record<string, unknown> = {}
-  for (const { node, url, user, password, fingerprint256 } of ready.redfish) {
-    const place = ready.nodes[node] as Record<string, unknown>
-    nodes[node] = {
-      ...place,
-      bmc: { kind: 'redfish', url, user, password: secret(`bmc-${node}`, password), fingerprint256 },
-    }
-  }
-  const [host = '127.0.0.1', port = '25'] = ready.smtp.split(':')
-  const config = {
-    cluster: ready.cluster,
-    hoster: 'Coulisse Lab Hosting',
-    stateDir,
-    listen: '127.0.0.1:0',
-    database: { url: databaseUrl },
-    proxmox: {
-      entryPoints: ready.proxmox.map(({ node, url, tokenId, fingerprint256 }) => ({
-        node,
-        url,
-        tokenId,
-        tokenSecret,
-        fingerprint256,
-      })),
-      haManager: ready.haManager.command,
-    },
-    ceph: ready.ceph,
-    nodes,
-    customers: ready.customers,
-    smtp: { host, port: Number(port), from: 'care@hoster.example' },
-    operatorMail: ready.operatorMail,
-    technicianMail: ready.technicianMail,
-    watch: { everyS: WATCH_EVERY_S },
-    lab: { control: ready.control },
-  }
-  const path = join(stateDir, 'config.yaml')
-  writeFileSync(path, stringify(JSON.parse(JSON.stringify(config))))
-  return path
-}
-
-const WATCH_EVERY_S = 300
-
-/** The next start begins a new story. */
-export function markFinished(stateDir: string): void {
-  writeFileSync(join(stateDir, 'finished'), '')
-}
-
-/** Ends what runs on the folder and removes all that the demo wrote there. */
-export async function cleanDemo(stateDir: string): Promise<void> {
-  for (const name of ['launcher', 'control-plane', 'lab'] as const) await stopChild(stateDir, name)
-  await forget(stateDir)
-}
-
-const OURS = [
-  'lab',
-  'logs',
-  'reports',
-  'secrets',
-  'postgres',
-  'config.yaml',
-  'finished',
-  'starts',
-  'summary.json',
-  'journal.json',
-]
-
-async function forget(stateDir: string): Promise<void> {
-  await removeEmbeddedPostgres(stateDir)
+/** The control plane before those it needs. */
+async function stopAll(stateDir: string): Promise<void> {
+  await stopChild(stateDir, 'control-plane')
+  await Promise.all([stopChild(stateDir, 'lab'), stopEmbeddedPostgres(stateDir)])
   forgetPid(stateDir, 'postgres')
-  for (const name of OURS) rmSync(join(stateDir, name), { recursive: true, force: true })
+  forgetPid(stateDir, 'launcher')
+}
+
+/** Ends what runs on the folder and removes all that the demo wrote there. Repeating it changes nothing. */
+export async function cleanDemo(stateDir: string): Promise<void> {
+  if (!existsSync(stateDir)) return
+  await stopChild(stateDir, 'launcher')
+  const lock = await takeLock(stateDir)
+  await stopAll(stateDir)
+  await endReal(stateDir)
+  await forgetStory(stateDir)
+  removeIfEmpty(stateDir)
+  await lock.release()
 }

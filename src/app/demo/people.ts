@@ -65,13 +65,25 @@ export async function carryAnswers(url: string, control: string, { id }: Told, c
   }
 }
 
-/** The seed story's fault, once: a fan that drops out and comes back. */
-export async function breakFan(control: string, node: string): Promise<void> {
-  const known = await ask<{ faults: readonly unknown[] }>(`${control}/faults`)
-  if (known === undefined || known.faults.length > 0) return
-  await post(`${control}/faults`, 'hands', { kind: 'technician', does: 'repairs', arrivesAfterMin: 6, worksMin: 12 })
-  await post(`${control}/faults`, 'fan', { kind: 'fan-flap', node, part: 'FAN3', dropoutsPerDay: 12, dropoutS: 30 })
+type KnownFault = { readonly fault: { readonly kind: string } }
+
+/** How often the fan drops out, and whether the technician takes the cords out. */
+export type DemoFault = { readonly node: string; readonly dropoutsPerDay: number; readonly pullsCords: boolean }
+
+const storyFaults = ({ node, dropoutsPerDay, pullsCords }: DemoFault) => [
+  { kind: 'technician', does: 'repairs', arrivesAfterMin: 4, worksMin: 10, pullsCords },
+  { kind: 'fan-flap', node, part: 'FAN3', dropoutsPerDay, dropoutS: 30 },
+]
+
+/** The seed story's faults, each once, however often the story is taken up again: a fan that drops out and comes back, and hands. */
+export async function breakFan(control: string, wanted: DemoFault): Promise<void> {
+  const known = await ask<{ faults: readonly KnownFault[] }>(`${control}/faults`)
+  const missing = storyFaults(wanted).filter(({ kind }) => !known?.faults.some(({ fault }) => fault.kind === kind))
+  if (known !== undefined) for (const fault of missing) await post(`${control}/faults`, fault.kind, fault)
 }
+
+/** undefined: nobody answers. */
+export const worldTime = async (control: string) => (await ask<{ nowMs: number }>(`${control}/time`))?.nowMs
 
 export const readTruth = (control: string) =>
   ask<{ brokenPromises: readonly unknown[]; nowMs: number; startedTwice: readonly unknown[] }>(`${control}/world`)

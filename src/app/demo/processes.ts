@@ -1,6 +1,6 @@
 /** Children of the demo's launcher: started apart, found again by recorded pid and start time, ended only when both still fit. */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -16,6 +16,7 @@ export type Child = {
 }
 
 const READY_LIMIT_MS = 60_000
+/** Longer than what a child gives itself on its way out. */
 const STOP_LIMIT_MS = 10_000
 const LOOK_EVERY_MS = 25
 
@@ -77,8 +78,9 @@ const pidPath = (stateDir: string, name: ChildName) => join(stateDir, `${name}.p
 /** The pid for people and programs, and the start time that tells a process from a later one with the same pid. */
 export function recordPid(stateDir: string, name: ChildName, pid: number): void {
   mkdirSync(stateDir, { recursive: true })
-  writeFileSync(pidPath(stateDir, name), `${pid}\n`)
   writeFileSync(`${pidPath(stateDir, name)}.started`, `${startTimeOf(pid) ?? ''}\n`)
+  writeFileSync(`${pidPath(stateDir, name)}.new`, `${pid}\n`)
+  renameSync(`${pidPath(stateDir, name)}.new`, pidPath(stateDir, name))
 }
 
 export function forgetPid(stateDir: string, name: ChildName): void {
@@ -106,6 +108,21 @@ export function startTimeOf(pid: number): string | undefined {
   } catch {
     return undefined
   }
+}
+
+const GONE_LOOK_EVERY_MS = 100
+
+/** Resolves when a process that is no child of ours is gone; waiting for it keeps nobody alive. */
+export function whenPidGone(pid: number): Promise<void> {
+  const started = startTimeOf(pid)
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      if (started !== undefined && startTimeOf(pid) === started) return
+      clearInterval(timer)
+      resolve()
+    }, GONE_LOOK_EVERY_MS)
+    timer.unref()
+  })
 }
 
 /** Asks the recorded process to end, and ends it when it does not; resolves when it is gone. Another's pid is left alone. */

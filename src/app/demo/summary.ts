@@ -32,7 +32,10 @@ export type RealFigures = {
   readonly verified: number
   readonly errors: number
   readonly worstMs: number | 'unmeasured'
-  readonly objectsMisplaced: number
+  /** While the node was away: the data move that noout prevents. */
+  readonly objectsMisplaced: number | 'unmeasured'
+  /** With all OSDs up again, until the returned copies had caught up with what was written meanwhile. */
+  readonly objectsMisplacedOnReturn: number | 'unmeasured'
 }
 
 export function summarize(facts: {

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 import time
 
 import rados
@@ -16,6 +17,7 @@ OBJECT_BYTES = 16384
 REPORT_EVERY_S = 0.5
 # About forty pairs a second: the machine is left to the cluster, and a pause of 25 ms is still felt.
 PAUSE_S = 0.02
+LOOK_EVERY_S = 1.0
 
 cluster = rados.Rados(conffile=conf, name=user, conf={"keyring": keyring})
 cluster.connect(timeout=30)
@@ -23,9 +25,29 @@ io = cluster.open_ioctx(pool)
 
 written = {}
 seen = {"startedAtMs": int(time.time() * 1000), "writeCount": 0, "verifyCount": 0, "errorCount": 0, "mismatchCount": 0,
-        "worstMs": 0.0, "worstAtMs": 0, "lastError": ""}
+        "worstMs": 0.0, "worstAtMs": 0, "lastError": "", "misplacedAway": None, "misplacedWhole": None}
 reported = 0.0
 step = 0
+
+
+def look_for_misplaced():
+    """Objects that Ceph wants elsewhere, at most: while an OSD is away (with noout: none), and while all are up. Unasked stays None."""
+    code, answer, _ = cluster.mon_command(json.dumps({"prefix": "status", "format": "json"}), b"", timeout=5)
+    if code != 0:
+        return
+    status = json.loads(answer)
+    now = status["pgmap"].get("misplaced_objects", 0)
+    key = "misplacedAway" if status["osdmap"]["num_up_osds"] < status["osdmap"]["num_osds"] else "misplacedWhole"
+    seen[key] = max(now, seen[key] or 0)
+
+
+def look_on():
+    while True:
+        try:
+            look_for_misplaced()
+        except rados.Error:
+            pass  # a monitor is away for a moment; the next look asks another
+        time.sleep(LOOK_EVERY_S)
 
 
 def timed(what):
@@ -59,6 +81,7 @@ def verify(name):
         seen["mismatchCount"] += 1
 
 
+threading.Thread(target=look_on, daemon=True).start()
 while True:
     one = "verify-%d" % (step % OBJECTS)
     write(one)

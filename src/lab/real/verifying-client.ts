@@ -18,6 +18,10 @@ export type VerifyReport = {
   readonly worstMs: number
   readonly worstAtMs: number
   readonly lastError: string
+  /** The most objects that Ceph called misplaced while an OSD was away; one look a second; null: never seen so. */
+  readonly misplacedAway: number | null
+  /** The same while all OSDs were up: right after a return some are, until their copies have caught up. */
+  readonly misplacedWhole: number | null
 }
 
 export type VerifyingClient = {

@@ -20,7 +20,10 @@ export async function tellCustomers(story: Story, drainBeganMs: number, ending: 
   const toMs = await story.saga.nowMs()
   const span = { fromMs: drainBeganMs - BEFORE_MS, toMs }
   for (const stake of stakes) await orSaid(story, stake, () => measureOne(story, stake, span))
-  for (const stake of stakes) await orSaid(story, stake, () => tellOne(story, stake, ending))
+  const customers = stakes.map((stake) => stake.customer)
+  for (const stake of stakes) {
+    await orSaid(story, stake, () => tellOne(story, { customer: stake.customer, customers, ending }))
+  }
 }
 
 type Span = { readonly fromMs: number; readonly toMs: number }
@@ -85,13 +88,24 @@ async function findCustomer(story: Story, id: CustomerId): Promise<Customer> {
   }
 }
 
-async function tellOne(story: Story, { customer }: Stake, ending: Ending): Promise<void> {
+type Telling = {
+  readonly customer: Customer
+  /** All who are told: a technician's words about one of them are kept from the others. */
+  readonly customers: readonly Customer[]
+  readonly ending: Ending
+}
+
+async function tellOne(story: Story, { customer, customers, ending }: Telling): Promise<void> {
   const { journal, publisher, notifier, inventory } = story.ports
   const maintenance = story.input.id
   const options = { simulated: inventory.simulated, hoster: inventory.hoster }
   const written = async () => {
     const rows: readonly JournalRow[] = await journal.read(maintenance)
-    const told = customerStories(rows, [customer])[0]
+    // Page and mail speak of the same journal, whenever each is written: up to the last probe's reading.
+    const end = rows.findLastIndex(({ event }) => event.kind === 'probe-read') + 1
+    const told = customerStories(end === 0 ? rows : rows.slice(0, end), customers).find(
+      (one) => one.customer.id === customer.id,
+    )
     // The journal's last row comes after the telling; how it ended is known already.
     return told === undefined ? undefined : { ...told, ending }
   }

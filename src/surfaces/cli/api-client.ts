@@ -39,7 +39,7 @@ export async function urlOf({ url, state }: Target): Promise<string> {
 }
 
 /** Nothing named: the demo of this machine. */
-const demoState = async () => (await import('#app/demo/launch')).defaultStateDir(false)
+const demoState = async () => (await import('#app/demo/state-folder')).defaultStateDir(false)
 
 function jsonIn(text: string): unknown {
   try {

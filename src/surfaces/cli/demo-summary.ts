@@ -33,10 +33,10 @@ export function summaryText(summary: DemoSummary, stateDir: string): string {
 
 function realLines({ real }: DemoSummary): readonly string[] {
   if (real === undefined) return []
-  const { writes, verified, errors, worstMs, objectsMisplaced } = real
+  const { writes, verified, errors, worstMs, objectsMisplaced, objectsMisplacedOnReturn } = real
   return [
     `  the verifying client: ${writes} objects written, ${verified} verified, ${errors} errors, worst operation ${ms(worstMs)}`,
-    `  objects misplaced by us: ${objectsMisplaced}`,
+    `  objects misplaced while the node was away: ${objectsMisplaced}; right after its return: ${objectsMisplacedOnReturn}`,
   ]
 }
 

@@ -1,9 +1,9 @@
 /** `coulisse demo`: the whole story on the embedded default, live in the terminal; `--headless --json` for programs. */
 import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { cleanDemo, type Demo, defaultStateDir, launchDemo } from '#app/demo/launch'
+import { cleanDemo, type Demo, launchDemo } from '#app/demo/launch'
 import { type PlayedDemo, playDemo } from '#app/demo/play'
+import { defaultStateDir } from '#app/demo/state-folder'
 import { BadInput } from './bad-input.ts'
 import { summaryText } from './demo-summary.ts'
 import { LiveView } from './live.ts'
@@ -20,6 +20,9 @@ type Options = {
 
 /** World seconds a real second for people who watch: hours of waiting in seconds, and moves slow enough to be seen. */
 const SPEED_TO_WATCH = 1200
+
+/** Real daemons keep their own time: the world must not run far ahead of them. */
+const SPEED_OF_REAL = 60
 
 export function addDemoCommand(program: Command): void {
   program
@@ -47,8 +50,11 @@ async function runDemo(options: Options): Promise<void> {
     if (!options.headless) process.stderr.write(`${text}\n`)
   }
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))
-  const demo = await launchDemo({ stateDir, seed, speed, real: options.real ?? false, log: say })
+  // Again and again: an impatient second Ctrl-C must not leave the children behind.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal))
+  // Programs read the first line on stderr; people at a terminal want a word at once.
+  const log = (text: string) => process.stderr.isTTY && say(text)
+  const demo = await launchDemo({ stateDir, seed, speed, real: options.real ?? false, log })
   const { control, pids, url } = demo
   process.stderr.write(`${JSON.stringify({ state: stateDir, control, url, pids })}\n`)
   say(`Look: ${url}\nA fan of pve3 drops out now and then; its BMC's log is watched until the evidence is good.`)
@@ -82,12 +88,20 @@ async function finish(demo: Demo, played: PlayedDemo, options: Options, signal: 
   process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, demo.stateDir))
   if (options.headless) return
   process.stderr.write(`\nLook around: ${demo.url}   (Ctrl-C ends everything)\n`)
-  while (!signal.aborted) await sleep(1_000, undefined, { signal }).catch(() => {})
+  const left = await Promise.race([untilAborted(signal), demo.broken])
+  if (left !== undefined) process.stderr.write(`${left} is gone\n`)
 }
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
 
 function numbers(options: Options): { readonly seed: number; readonly speed: number | 'max' } {
   const seed = Number(options.seed)
-  const wanted = options.speed ?? (options.headless ? 'max' : String(SPEED_TO_WATCH))
+  const speedAlone = options.real ? SPEED_OF_REAL : options.headless ? 'max' : SPEED_TO_WATCH
+  const wanted = options.speed ?? String(speedAlone)
   const speed = wanted === 'max' ? 'max' : Number(wanted)
   const faults = [
     ...(Number.isSafeInteger(seed) ? [] : [`--seed: a whole number, not ${options.seed}`]),

@@ -10,6 +10,7 @@ type Options = {
   readonly seed: string
   readonly state?: string
   readonly follow?: boolean
+  readonly real?: boolean
 }
 
 export function addLabCommand(program: Command): void {
@@ -22,6 +23,7 @@ export function addLabCommand(program: Command): void {
     .option('--speed <X>', 'world seconds a real second, at most 20 while something moves; or max', '1')
     .option('--seed <N>', 'chance', '1')
     .option('--state <DIR>', 'keep the world there, and take it up again')
+    .option('--real', 'real Ceph and real IPMI BMCs beneath it (Debian, root; needs --state)')
     .option('--follow', 'time passes only while a control plane waits for it')
     .action(async (options: Options) => {
       const speed = options.speed === 'max' ? 'max' : Number(options.speed)
@@ -32,9 +34,18 @@ export function addLabCommand(program: Command): void {
         ...(Number.isSafeInteger(seed) ? [] : [`--seed: a whole number, not ${options.seed}`]),
         ...(port >= 0 && port < 65536 ? [] : [`--listen: 127.0.0.1:PORT, not ${options.listen}`]),
       ]
+      if (options.real === true && options.state === undefined) faults.push('--real: needs --state DIR for its daemons')
       if (faults.length > 0) throw new BadInput(faults)
-      const { state, snapshot, follow = false } = options
-      const found = await serveLab({ snapshot, speed, seed, port, follow, ...(state === undefined ? {} : { state }) })
+      const { state, snapshot, follow = false, real = false } = options
+      const found = await serveLab({
+        snapshot,
+        speed,
+        seed,
+        port,
+        follow,
+        real,
+        ...(state === undefined ? {} : { state }),
+      })
       if (found.length > 0) throw new BadInput(found)
     })
 }
