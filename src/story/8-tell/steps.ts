@@ -20,7 +20,10 @@ export async function tellCustomers(story: Story, drainBeganMs: number, ending: 
   const toMs = await story.saga.nowMs()
   const span = { fromMs: drainBeganMs - BEFORE_MS, toMs }
   for (const stake of stakes) await orSaid(story, stake, () => measureOne(story, stake, span))
-  for (const stake of stakes) await orSaid(story, stake, () => tellOne(story, stake, ending))
+  const customers = stakes.map((stake) => stake.customer)
+  for (const stake of stakes) {
+    await orSaid(story, stake, () => tellOne(story, { customer: stake.customer, customers, ending }))
+  }
 }
 
 type Span = { readonly fromMs: number; readonly toMs: number }
@@ -100,7 +103,9 @@ async function tellOne(story: Story, { customer, customers, ending }: Telling): 
     const rows: readonly JournalRow[] = await journal.read(maintenance)
     // Page and mail speak of the same journal, whenever each is written: up to the last probe's reading.
     const end = rows.findLastIndex(({ event }) => event.kind === 'probe-read') + 1
-    const told = customerStories(rows.slice(0, end), customers).find((one) => one.customer.id === customer.id)
+    const told = customerStories(end === 0 ? rows : rows.slice(0, end), customers).find(
+      (one) => one.customer.id === customer.id,
+    )
     // The journal's last row comes after the telling; how it ended is known already.
     return told === undefined ? undefined : { ...told, ending }
   }
