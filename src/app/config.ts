@@ -1,6 +1,6 @@
 /** The configuration: read once, from one YAML file, into a frozen, checked object. Nobody else reads files or the environment. */
 import { readFileSync } from 'node:fs'
-import { isAbsolute, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
@@ -182,6 +182,7 @@ export class ConfigFaults extends Error {
   }
 }
 
+/** Checked as a whole, the secrets included, before anything is opened. Throws ConfigFaults with every fault. */
 export function readConfig(path: string): Config {
   let text: string
   try {
@@ -189,7 +190,19 @@ export function readConfig(path: string): Config {
   } catch (error) {
     throw new ConfigFaults([`${path}: cannot be read: ${error instanceof Error ? error.message : error}`])
   }
-  return parseConfig(text, path)
+  const config = parseConfig(text, path)
+  const faults = secretsIn(config).flatMap(([where, ref]) => secretFaults(ref, dirname(path), `${path}: ${where}`))
+  if (faults.length > 0) throw new ConfigFaults(faults)
+  return config
+}
+
+/** The database: as configured, else DATABASE_URL's, else our own embedded one. */
+export function databaseUrlOf(config: Config, configPath: string): Secret | undefined {
+  const named = config.database?.url
+  if (typeof named === 'string') return new Secret(named)
+  if (named !== undefined) return secretOf(named, dirname(configPath))
+  const { DATABASE_URL } = process.env
+  return DATABASE_URL === undefined || DATABASE_URL === '' ? undefined : new Secret(DATABASE_URL)
 }
 
 export function parseConfig(text: string, name: string): Config {
@@ -210,7 +223,29 @@ export function parseConfig(text: string, name: string): Config {
 
 const pathOf = (path: readonly PropertyKey[]) => (path.length === 0 ? '$' : `$.${path.map(String).join('.')}`)
 
-/** Secrets come from a file or the environment, never from the configuration itself. Relative files: beside the state. */
+/** Every secret that the configuration refers to, with where it does. */
+function secretsIn(config: Config): readonly (readonly [string, SecretRef])[] {
+  const database = config.database?.url
+  return [
+    ...(typeof database === 'object' ? [['$.database.url', database] as const] : []),
+    ...config.proxmox.entryPoints.map(
+      ({ tokenSecret }, index) => [`$.proxmox.entryPoints.${index}.tokenSecret`, tokenSecret] as const,
+    ),
+    ...Object.entries(config.nodes).map(([node, { bmc }]) => [`$.nodes.${node}.bmc.password`, bmc.password] as const),
+  ]
+}
+
+function secretFaults(ref: SecretRef, baseDir: string, where: string): readonly string[] {
+  try {
+    secretOf(ref, baseDir)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigFaults) return error.faults.map((fault) => `${where}: ${fault}`)
+    throw error
+  }
+}
+
+/** Secrets come from a file or the environment, never from the configuration itself. Relative files: beside the configuration. */
 export function secretOf(ref: SecretRef, baseDir: string): Secret {
   if ('env' in ref) {
     const value = process.env[ref.env]

@@ -1,5 +1,6 @@
 /** The running control plane behind its facade: the engine, the journal, the ports and the watch, and nothing that decides. */
 import { createHash } from 'node:crypto'
+import { DriverError } from '#domain/driver-error'
 import type { JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
 import { type ClusterName, type CustomerId, type MaintenanceId, maintenanceId } from '#domain/ids'
@@ -91,14 +92,10 @@ async function startByWord(parts: LiveParts, request: StartRequest, key: string)
 
 /** One maintenance at a time in a cluster and in a Ceph: the engine holds both keys until it ends. */
 async function startMaintenance(parts: LiveParts, finding: Finding, by: string, key: string): Promise<StartOutcome> {
+  const seen = await lookBefore(parts, finding)
+  if (seen.is === 'refused') return seen
   const { node } = finding
-  const cluster = await parts.ports.hypervisor.observe()
-  if (!cluster.nodes.some((one) => one.name === node)) {
-    const known = cluster.nodes.map((one) => one.name).join(', ')
-    return { is: 'refused', text: `cluster ${cluster.name} has no node ${node}`, lifts: `name one of ${known}` }
-  }
-  const ceph = await parts.ports.storage.observe()
-  const fsid = ceph === 'none' ? undefined : ceph.fsid
+  const { fsid } = seen
   const id = idFor(node, key)
   const input: MaintenanceInput = {
     definitionVersion: DEFINITION_VERSION,
@@ -116,6 +113,33 @@ async function startMaintenance(parts: LiveParts, finding: Finding, by: string, 
   const what = answer.key.startsWith('ceph:') ? 'this Ceph' : 'this cluster'
   const text = `maintenance ${answer.by} runs in ${what} already; one at a time, or two failure domains would be away`
   return { is: 'refused', text, lifts: `it ends, or is aborted: coulisse abort ${answer.by}` }
+}
+
+type Refused = Extract<StartOutcome, { is: 'refused' }>
+
+/** A node that is not there, or a cluster that cannot be seen (a wrong token, a network that is away), gets no maintenance. */
+async function lookBefore(
+  { ports }: LiveParts,
+  { node }: Finding,
+): Promise<Refused | { readonly is: 'seen'; readonly fsid: string | undefined }> {
+  try {
+    const [cluster, ceph] = await Promise.all([ports.hypervisor.observe(), ports.storage.observe()])
+    const known = cluster.nodes.map(({ name }) => name)
+    if (!known.includes(node)) {
+      const lifts = `name one of ${known.join(', ')}`
+      return { is: 'refused', text: `cluster ${cluster.name} has no node ${node}`, lifts }
+    }
+    // Where it stands and who it is: without both nobody could be sent there.
+    await Promise.all([ports.inventory.place(node), ports.inventory.dmi(node)])
+    return { is: 'seen', fsid: ceph === 'none' ? undefined : ceph.fsid }
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    const lifts =
+      error.retry === 'never'
+        ? 'correct what it names (token, rights, certificate, command, node) in the configuration, and start again'
+        : 'it answers again; then start again'
+    return { is: 'refused', text: `nothing was touched, for ${node} cannot be looked at: ${error.message}`, lifts }
+  }
 }
 
 /** The same key gives the same id, on whatever worker: starting twice is starting once. */

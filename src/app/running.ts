@@ -3,7 +3,7 @@
 import type { NooutLease } from '#domain/ceph'
 import type { JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
-import { clusterName, maintenanceId, nodeName } from '#domain/ids'
+import { clusterName, type MaintenanceId, maintenanceId, nodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import { MOVE_SAGA, moveSaga } from '#drain/move'
 import { createDbosEngine } from '#drivers/dbos/engine'
@@ -17,13 +17,21 @@ import { openPool } from '#drivers/postgres/pool'
 import type { LeaseStore } from '#drivers/proxmox/ceph-fallback'
 import type { Ports } from '#ports/all'
 import type { Clock } from '#ports/clock'
+import type { Journal } from '#ports/journal'
 import type { SagaEngine, SagaFunction } from '#ports/saga'
 import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
-import { type Config, secretOf } from './config.ts'
+import { type Config, databaseUrlOf } from './config.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
 import { liveControlPlane } from './live-control-plane.ts'
-import { asksForMaintenance, documentStore, runWatch } from './watch.ts'
+import {
+  asksForMaintenance,
+  documentStore,
+  runWatch,
+  type Watch,
+  type WatchedMaintenance,
+  watchedMaintenance,
+} from './watch.ts'
 
 export type Running = {
   readonly controlPlane: ControlPlane
@@ -32,19 +40,42 @@ export type Running = {
   close(): Promise<void>
 }
 
+type Close = () => Promise<unknown>
+
+/** Whatever fails on the way, what was begun before it is ended again. */
 export async function startControlPlane(
   config: Config,
   configPath: string,
   log: (text: string) => void,
 ): Promise<Running> {
+  const closing: Close[] = []
+  const close = async () => {
+    for (const one of closing.splice(0).reverse()) await one()
+  }
+  try {
+    return { ...(await startAll(config, { configPath, log, closing })), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+type Starting = { readonly configPath: string; readonly log: (text: string) => void; readonly closing: Close[] }
+
+async function startAll(config: Config, { configPath, log, closing }: Starting): Promise<Omit<Running, 'close'>> {
   const database = await openDatabase(config, configPath, log)
+  closing.push(database.close)
   const pool = openPool({ url: database.url, log })
+  closing.push(() => pool.end())
   await migrate(pool)
   const documents = new PostgresDocuments(pool)
   const drivers = makeDrivers(config, configPath, leasesIn(documents))
+  closing.push(() => drivers.close())
   const kept = new PostgresJournal({ pool, clock: drivers.clock })
-  const journal = drivers.lab === undefined ? kept : witnessedJournal(kept, drivers.lab)
-  const ports: Ports = { ...drivers, journal }
+  const ports: Ports = {
+    ...drivers,
+    journal: drivers.lab === undefined ? kept : witnessedJournal(kept, drivers.lab),
+  }
   const definitions: Record<string, SagaFunction> = {
     [MAINTENANCE_SAGA]: maintenanceSaga(ports) as SagaFunction,
     [MOVE_SAGA]: moveSaga(ports) as SagaFunction,
@@ -53,6 +84,11 @@ export async function startControlPlane(
   const stop = new AbortController()
   const listeners = new Set<(row: JournalRow) => void>()
   const following = followJournal(kept, listeners, stop.signal, log)
+  closing.push(
+    () => following,
+    () => engine.shutdown(),
+    async () => stop.abort(),
+  )
   const store = documentStore(documents)
   const live = liveControlPlane({
     cluster: clusterName(config.cluster),
@@ -60,10 +96,7 @@ export async function startControlPlane(
     ports,
     policy: config.policy,
     findings: async () => newestFirst(Object.values((await store.load())?.findings ?? {})),
-    listMaintenances: async () =>
-      (await engine.list())
-        .filter((saga) => saga.definition === MAINTENANCE_SAGA)
-        .map((saga) => maintenanceId(saga.id)),
+    listMaintenances: () => maintenancesIn(engine),
     subscribe: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -71,37 +104,48 @@ export async function startControlPlane(
     readPage: (id, customer) => drivers.pages.read(id, customer),
     simulated: config.lab !== undefined,
   })
-  const watching = runWatch(
-    {
-      nodes: Object.keys(config.nodes).map(nodeName),
-      bmc: drivers.bmc,
-      clock: watchClock(drivers, engine),
-      store,
-      everyMs: config.watch.everyS * 1000,
-      onFinding: async (finding) => {
-        log(`finding: ${finding.text} (${finding.level})`)
-        if (!asksForMaintenance(finding)) return true
-        const outcome = await live.startFor(finding, 'detect')
-        if (outcome.is === 'refused') log(`no maintenance is started yet: ${outcome.text}; ${outcome.lifts}`)
-        return outcome.is !== 'refused'
-      },
-      log,
-    },
-    stop.signal,
-  )
-  watching.catch((error: unknown) => log(`the watch ended: ${error}`))
-  return {
-    controlPlane: live,
-    recovered: engine.recovered,
-    close: async () => {
-      stop.abort()
-      await engine.shutdown()
-      await following
-      await drivers.close()
-      await pool.end()
-      await database.close()
-    },
+  const watch: Watch = {
+    nodes: Object.keys(config.nodes).map(nodeName),
+    bmc: drivers.bmc,
+    clock: watchClock(drivers, engine),
+    store,
+    everyMs: config.watch.everyS * 1000,
+    onFinding: (finding) => heed(finding, live, log),
+    maintenances: (settled) => watchedMaintenances(engine, ports.journal, settled),
+    log,
   }
+  runWatch(watch, stop.signal).catch((error: unknown) =>
+    log(`the watch ended, and nothing is found any more: ${error}`),
+  )
+  return { controlPlane: live, recovered: engine.recovered }
+}
+
+/** True when the finding is dealt with: it asks for nothing, or its maintenance runs. */
+async function heed(
+  finding: Finding,
+  live: ReturnType<typeof liveControlPlane>,
+  log: (text: string) => void,
+): Promise<boolean> {
+  log(`finding: ${finding.text} (${finding.level}${finding.cleared ? ', over' : ''})`)
+  if (!asksForMaintenance(finding)) return true
+  const outcome = await live.startFor(finding, 'detect')
+  if (outcome.is === 'refused') log(`no maintenance is started yet: ${outcome.text}; ${outcome.lifts}`)
+  return outcome.is !== 'refused'
+}
+
+const maintenancesIn = async (engine: SagaEngine): Promise<readonly MaintenanceId[]> =>
+  (await engine.list()).filter(({ definition }) => definition === MAINTENANCE_SAGA).map(({ id }) => maintenanceId(id))
+
+async function watchedMaintenances(
+  engine: SagaEngine,
+  journal: Journal,
+  settled: readonly MaintenanceId[],
+): Promise<readonly WatchedMaintenance[]> {
+  const known = new Set<string>(settled)
+  const unsettled = (await maintenancesIn(engine)).filter((id) => !known.has(id))
+  const rows = await Promise.all(unsettled.map((id) => journal.read(id)))
+  // One that has not written its first row is not on any node yet; the engine's own keys keep others away.
+  return rows.filter((one) => one.length > 0).map(watchedMaintenance)
 }
 
 /** In the lab the watch never makes time pass while a maintenance acts: that would tear its looks and acts apart. */
@@ -136,13 +180,10 @@ async function followJournal(
   }
 }
 
-/** DATABASE_URL's server when the configuration names one, else our own embedded one. */
+/** The configured server or DATABASE_URL's, else our own embedded one. */
 async function openDatabase(config: Config, configPath: string, log: (text: string) => void) {
-  const named = config.database?.url
-  if (named !== undefined) {
-    const url = typeof named === 'string' ? named : secretOf(named, configPath).reveal()
-    return { url, close: async () => {} }
-  }
+  const named = databaseUrlOf(config, configPath)
+  if (named !== undefined) return { url: named.reveal(), close: async () => {} }
   const server = await startEmbeddedPostgres({ stateDir: config.stateDir, log })
   return { url: server.url, close: () => server.stop() }
 }

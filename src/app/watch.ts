@@ -1,12 +1,15 @@
 /** The watch: signals of every BMC, through the detector, into findings; and a maintenance where a finding advises a drain. */
-
-import { newDetector, observeSignals } from '#detect/decide'
+import { setTimeout as realSleep } from 'node:timers/promises'
+import { clearPart, newDetector, observeSignals, recordVerdict } from '#detect/decide'
 import type { DetectorState } from '#detect/state'
 import { DriverError } from '#domain/driver-error'
+import type { JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
-import type { NodeName } from '#domain/ids'
+import type { MaintenanceId, NodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
+import type { WorkOrderAnswer } from '#domain/maintenance'
 import type { Signal } from '#domain/signal'
+import { viewOf } from '#domain/view'
 import type { Bmc } from '#ports/bmc'
 import type { Clock } from '#ports/clock'
 
@@ -18,6 +21,21 @@ export type WatchState = {
   readonly findings: Readonly<Record<string, Finding>>
   /** Findings that were dealt with, by part and time: a crash between finding and dealing loses none. */
   readonly handled: Readonly<Record<string, number>>
+  /** Ended maintenances whose outcome the detector has been told. Absent in states written before there was this. */
+  readonly settled?: readonly MaintenanceId[]
+}
+
+/** What the watch must know of a maintenance, running or ended. */
+export type WatchedMaintenance = {
+  readonly id: MaintenanceId
+  readonly node: NodeName
+  /** The part whose finding began it. */
+  readonly part: string
+  readonly openedAtMs: number
+  readonly state:
+    | { readonly is: 'running' }
+    /** `isVerified`: the node was proven healthy after the last repair. `outcomes`: what each technician answered. */
+    | { readonly is: 'ended'; readonly isVerified: boolean; readonly outcomes: readonly WorkOrderAnswer['outcome'][] }
 }
 
 export type WatchStore = { load(): Promise<WatchState | undefined>; save(state: WatchState): Promise<void> }
@@ -30,15 +48,55 @@ export type Watch = {
   readonly everyMs: number
   /** Called for every new finding after it is stored, again each round until it says true. May be called twice. */
   readonly onFinding: (finding: Finding) => Promise<boolean>
+  /** All maintenances but those in `settled`. Absent: there are none to heed. */
+  readonly maintenances?: (settled: readonly MaintenanceId[]) => Promise<readonly WatchedMaintenance[]>
   readonly log: (text: string) => void
 }
 
-export const newWatchState = (): WatchState => ({ detector: newDetector(), cursors: {}, findings: {}, handled: {} })
+/** Folded from a journal that has at least its first row. A refused start ended before anything was touched: it proves nothing. */
+export function watchedMaintenance(rows: readonly JournalRow[]): WatchedMaintenance {
+  const { id, node, finding, openedAtMs, ended, verification, workOrders } = viewOf(rows)
+  return {
+    id,
+    node,
+    part: finding.part,
+    openedAtMs,
+    state:
+      ended === undefined
+        ? { is: 'running' }
+        : {
+            is: 'ended',
+            isVerified: ended.ending === 'done' && verification.is === 'verified',
+            outcomes: workOrders.flatMap(({ answer }) => answer?.outcome ?? []),
+          },
+  }
+}
+
+export const newWatchState = (): WatchState => ({
+  detector: newDetector(),
+  cursors: {},
+  findings: {},
+  handled: {},
+  settled: [],
+})
 
 /** One round over all BMCs. A restart in the middle of it reads the same records again, which the detector knows. */
 export async function watchOnce(watch: Watch, before: WatchState): Promise<WatchState> {
+  // Asked before the logs are read: whatever is settled below has all its records behind it.
+  const maintenances = (await watch.maintenances?.(before.settled ?? [])) ?? []
+  const { signals, cursors } = await readLogs(watch, before.cursors)
+  const nowMs = await watch.clock.nowMs()
+  const { state, findings } = observeSignals(before.detector, signals, nowMs)
+  const seen = { ...before, detector: state, cursors, findings: withFindings(before.findings, findings) }
+  const after = maintenances.reduce((told, one) => settle(told, one, nowMs), seen)
+  await watch.store.save(after)
+  const busy = new Set(maintenances.filter(({ state }) => state.is === 'running').map(({ node }) => node))
+  return dealWithFindings(watch, after, busy)
+}
+
+async function readLogs(watch: Watch, before: WatchState['cursors']) {
   const signals: Signal[] = []
-  const cursors: Record<string, string> = { ...before.cursors }
+  const cursors: Record<string, string> = { ...before }
   for (const node of watch.nodes) {
     try {
       const read = await watch.bmc.signals(node, cursors[node] ?? '')
@@ -49,24 +107,55 @@ export async function watchOnce(watch: Watch, before: WatchState): Promise<Watch
       watch.log(`the BMC of ${node} was not read: ${error.message}`)
     }
   }
-  const nowMs = await watch.clock.nowMs()
-  const { state, findings } = observeSignals(before.detector, signals, nowMs)
-  const present: Record<string, Finding> = { ...before.findings }
-  for (const finding of findings) present[`${finding.node}/${finding.part}`] = finding
-  const after: WatchState = { detector: state, cursors, findings: present, handled: before.handled }
-  await watch.store.save(after)
-  return dealWithFindings(watch, after)
+  return { signals, cursors }
 }
 
-/** What was refused (another maintenance runs) is asked again each round, and begins when its turn has come. */
-async function dealWithFindings(watch: Watch, state: WatchState): Promise<WatchState> {
+function withFindings(present: WatchState['findings'], news: readonly Finding[]): WatchState['findings'] {
+  return { ...present, ...Object.fromEntries(news.map((finding) => [`${finding.node}/${finding.part}`, finding])) }
+}
+
+/**
+ * What a maintenance proved, told to the detector once: the part that began it is healthy, and so is what made itself heard while
+ * the node was switched off, opened and started. Without that proof every level stands. Verdicts count in any case.
+ */
+function settle(state: WatchState, one: WatchedMaintenance, nowMs: number): WatchState {
+  if (one.state.is === 'running') return state
+  const settled = { ...state, settled: [...(state.settled ?? []), one.id] }
+  const [verdict] = one.state.outcomes.filter((outcome) => outcome !== 'cannot').slice(-1)
+  const counted =
+    verdict === undefined
+      ? settled
+      : { ...settled, detector: recordVerdict(settled.detector, verdict === 'repaired' ? 'real' : 'nothing-found') }
+  if (!one.state.isVerified) return counted
+  const raisedMeanwhile = Object.values(state.findings)
+    .filter(({ node, atMs, cleared }) => node === one.node && atMs >= one.openedAtMs && cleared !== true)
+    .map(({ part }) => part)
+  let { detector, findings } = counted
+  for (const part of new Set([one.part, ...raisedMeanwhile])) {
+    const cleared = clearPart(detector, one.node, part, nowMs)
+    detector = cleared.state
+    findings = withFindings(findings, cleared.findings)
+  }
+  return { ...counted, detector, findings }
+}
+
+/**
+ * What was refused (another maintenance runs) is asked again each round, and begins when its turn has come. On a node whose
+ * maintenance runs nothing begins: what its own switching off raised is judged when it has ended.
+ */
+async function dealWithFindings(watch: Watch, state: WatchState, busy: ReadonlySet<NodeName>): Promise<WatchState> {
   const handled = { ...state.handled }
-  const open = Object.entries(state.findings).filter(([part, finding]) => handled[part] !== finding.atMs)
+  const open = Object.entries(state.findings).filter(
+    ([part, finding]) => handled[part] !== finding.atMs && !busy.has(finding.node),
+  )
   for (const [part, finding] of open) if (await watch.onFinding(finding)) handled[part] = finding.atMs
   const after = { ...state, handled }
   if (Object.keys(handled).some((part) => handled[part] !== state.handled[part])) await watch.store.save(after)
   return after
 }
+
+/** Real time: also the clock itself may be what does not answer. */
+const FAILED_ROUND_PAUSE_MS = 1_000
 
 /** Until `signal`. A database or a network that is away for a while costs rounds, not the watch. */
 export async function runWatch(watch: Watch, signal: AbortSignal): Promise<void> {
@@ -75,12 +164,14 @@ export async function runWatch(watch: Watch, signal: AbortSignal): Promise<void>
     try {
       state ??= (await watch.store.load()) ?? newWatchState()
       state = await watchOnce(watch, state)
+      await watch.clock.sleepUntil((await watch.clock.nowMs()) + watch.everyMs, signal)
     } catch (error) {
       if (!(error instanceof DriverError)) throw error
+      if (signal.aborted) return
       watch.log(`a round of the watch failed: ${error.message}`)
       state = undefined
+      await realSleep(FAILED_ROUND_PAUSE_MS, undefined, { signal }).catch(() => {})
     }
-    await watch.clock.sleepUntil((await watch.clock.nowMs()) + watch.everyMs)
   }
 }
 
