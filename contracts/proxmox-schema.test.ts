@@ -74,7 +74,6 @@ test.runIf(isThere)('every path and parameter that the driver sends is in Proxmo
   await hypervisor.findMigration({ guest: vmid(100), from: pve1, sinceMs: 0 })
   await hypervisor.locate(vmid(100))
   await hypervisor.runningOn(pve1)
-  await hypervisor.tasksOn(pve1)
   await hypervisor.maintenanceMode(pve1)
   await hypervisor.shutDown(pve1)
   await hypervisor.hardware(pve1)

@@ -20,7 +20,8 @@ import {
 
 /** Lines of a file; functions of at most 70 lines are Biome's to hold (biome.json). */
 const FILE_LINES_LIMIT = 500
-const STORY_README_LINES_LIMIT = 20
+const README_LINES_LIMIT = 20
+const DECISION_LINES_LIMIT = 30
 const SCENARIO_README_LINES_LIMIT = 8
 const SCENARIO_LOG_LINES_LIMIT = 120
 
@@ -162,10 +163,13 @@ describe('tests', () => {
 })
 
 describe('folders', () => {
-  test('every stage of the story has a README of one screen', () => {
-    const wrong = foldersIn('src/story').filter((folder) => {
-      const readme = `src/story/${folder}/README.md`
-      return !existsSync(join(ROOT, readme)) || linesOf(textOf(readme)).length > STORY_README_LINES_LIMIT
+  test('every folder of story, drivers and lab has a README of one screen', () => {
+    const folders = ['src/story', 'src/drivers', 'src/lab'].flatMap((above) =>
+      foldersIn(above).map((folder) => `${above}/${folder}`),
+    )
+    const wrong = folders.filter((folder) => {
+      const readme = `${folder}/README.md`
+      return !existsSync(join(ROOT, readme)) || linesOf(textOf(readme)).length > README_LINES_LIMIT
     })
     expect(wrong).toEqual([])
   })
@@ -192,6 +196,10 @@ describe('folders', () => {
       (path) => /\/(\d{4})-[a-z0-9-]+\.md$/.exec(path)?.[1] ?? path,
     )
     expect(numbers.filter((number, index) => !/^\d{4}$/.test(number) || numbers.indexOf(number) !== index)).toEqual([])
+    const long = filesBelow('docs/decisions', '.md').filter(
+      (path) => linesOf(textOf(path)).length > DECISION_LINES_LIMIT,
+    )
+    expect(long).toEqual([])
   })
 })
 

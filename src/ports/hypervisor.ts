@@ -1,5 +1,5 @@
 /** The Proxmox VE cluster. Drivers translate; they never decide. */
-import type { ClusterObservation, PveTask } from '#domain/cluster'
+import type { ClusterObservation } from '#domain/cluster'
 import type { NodeName, Vmid } from '#domain/ids'
 import type { Known, Measured } from '#domain/measured'
 import type { Hardware } from '#domain/node'
@@ -57,8 +57,6 @@ export type Hypervisor = {
   }): Promise<MigrationHandle | undefined>
   follow(handle: MigrationHandle): Promise<MigrationProgress>
   cancelMigration(handle: MigrationHandle): Promise<void>
-  /** Tasks running on the node now, ours included. */
-  tasksOn(node: NodeName): Promise<readonly PveTask[]>
   /** HA's maintenance mode. 'unavailable' where there is no way to set it (no ssh key, no HA). */
   setMaintenanceMode(node: NodeName, on: boolean): Promise<'set' | 'unavailable'>
   maintenanceMode(node: NodeName): Promise<'on' | 'off' | 'unavailable'>

@@ -7,7 +7,7 @@ import { hardware } from './hardware.ts'
 import { migrations } from './migration.ts'
 import { observer } from './observe.ts'
 import { nothing } from './schema.ts'
-import { locate, nodeOnline, runningOn, tasksOn } from './whereabouts.ts'
+import { locate, nodeOnline, runningOn } from './whereabouts.ts'
 import * as wire from './wire.ts'
 
 export type ProxmoxHypervisor = Hypervisor & {
@@ -28,7 +28,6 @@ export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
     observe: (options) => observe(options?.avoid),
     locate: (guest) => locate(client, guest),
     runningOn: (node) => runningOn(client, node),
-    tasksOn: (node) => tasksOn(client, node),
     nodeOnline: (node) => nodeOnline(client, node),
     hardware: (node) => hardware(client, config, node),
     async setMaintenanceMode(node, on) {

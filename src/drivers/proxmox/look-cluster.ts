@@ -108,7 +108,7 @@ function sayMissingRights(sight: Sight, permissions: z.output<typeof wire.permis
   }
 }
 
-export function runningTasks(tasks: z.output<typeof wire.tasks>): readonly PveTask[] {
+function runningTasks(tasks: z.output<typeof wire.tasks>): readonly PveTask[] {
   return tasks
     .filter((task) => task.endtime === undefined && (task.status === undefined || task.status === 'RUNNING'))
     .map((task) => ({

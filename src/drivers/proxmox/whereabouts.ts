@@ -1,10 +1,9 @@
 /** Where guests are, by the nodes' own word: the cluster's list is 10 to 20 s stale, and keeps a dead node's guests running. */
-import type { PveTask } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import { type NodeName, nodeName, type Vmid, vmid } from '#domain/ids'
 import type { Whereabouts } from '#ports/hypervisor'
 import { type ProxmoxClient, path, refused } from './client.ts'
-import { membersOf, runningTasks } from './look-cluster.ts'
+import { membersOf } from './look-cluster.ts'
 import { SUBPATH } from './look-node.ts'
 import type { Refusal } from './schema.ts'
 import * as wire from './wire.ts'
@@ -104,16 +103,6 @@ export async function runningOn(client: ProxmoxClient, node: NodeName): Promise<
     .filter((guest) => guest.status === 'running')
     .map((guest) => vmid(guest.vmid))
     .sort((left, right) => left - right)
-}
-
-export async function tasksOn(client: ProxmoxClient, node: NodeName): Promise<readonly PveTask[]> {
-  const tasks = await client.get(wire.tasks, {
-    doing: `list the tasks that run on ${node}`,
-    path: path`/nodes/${node}/tasks`,
-    params: { source: 'active' },
-    avoid: node,
-  })
-  return runningTasks(tasks)
 }
 
 export async function nodeOnline(client: ProxmoxClient, node: NodeName): Promise<boolean> {

@@ -5,7 +5,7 @@ import * as commands from '#lab/world/commands'
 import { guestOf, isRunning, runningAt } from '#lab/world/guests'
 import type { LabWorld } from '#lab/world/lab-world'
 import { quorate, reachable } from '#lab/world/queries'
-import type { World, WorldGuest, WorldTask } from '#lab/world/state'
+import type { World, WorldGuest } from '#lab/world/state'
 import type { Hypervisor, Whereabouts } from '#ports/hypervisor'
 import { ask, look } from './ask.ts'
 import { cancelMigration, findMigration, follow, haHandle } from './migrations.ts'
@@ -32,11 +32,6 @@ export function labHypervisor(lab: LabWorld): Hypervisor {
     findMigration: async (query) => findMigration(lab, query),
     follow: async (handle) => follow(lab, handle),
     cancelMigration: async (handle) => cancelMigration(lab, handle),
-    tasksOn: async (node) =>
-      ask(lab, { api: 'proxmox', method: 'GET', path: `/nodes/${node}/tasks`, doing: `list tasks of ${node}` }, () => {
-        const answer = reachable(world, node)
-        return answer.is === 'refused' ? answer : { is: 'done', value: runningTasks(world, node).map(asPveTask) }
-      }),
     ...nodePart(lab),
   }
 }
@@ -125,15 +120,4 @@ const whereabouts = (guest: WorldGuest): Whereabouts => ({
   node: guest.node,
   status: isRunning(guest) ? 'running' : 'stopped',
   ...(guest.lock === undefined ? {} : { lock: guest.lock }),
-})
-
-const runningTasks = (world: World, node: NodeName) =>
-  Object.values(world.tasks).filter((task) => task.node === node && task.status === 'running' && !task.vanished)
-
-const asPveTask = ({ upid, node, type, guest, startedAtMs }: WorldTask) => ({
-  id: upid,
-  node,
-  type,
-  ...(guest === undefined ? {} : { guest }),
-  startedAtMs,
 })

@@ -34,7 +34,7 @@ export function othersAwayBlockers(cluster: ClusterObservation, name: NodeName):
 }
 
 /** What makes moving guests unsafe at this moment. */
-export function movingBlockers(cluster: ClusterObservation): readonly Blocker[] {
+function movingBlockers(cluster: ClusterObservation): readonly Blocker[] {
   const blockers: Blocker[] = cluster.corosyncLinksDown.map(({ node, link }) => ({
     kind: 'corosync-unstable',
     node,

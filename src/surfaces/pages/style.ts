@@ -41,8 +41,8 @@ p { margin: .3rem 0 .7rem } .dim { color: var(--dim) } small, .small { font-size
 .titled { display: flex; flex-wrap: wrap; gap: .4rem .8rem; align-items: center }
 .stages { list-style: none; display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .4rem; padding: 0; margin: 1rem 0 }
 @media (min-width: 60rem) { .stages { grid-template-columns: repeat(8, minmax(0, 1fr)) } }
-.stages li { border-radius: .5rem; padding: .45rem .5rem; border: 1px solid var(--line); background: var(--card); min-width: 0; font-size: .8rem; color: var(--dim) }
-.stages b { display: block; font-size: .78rem; overflow-wrap: anywhere; color: inherit } @media (min-width: 30rem) { .stages b { font-size: .9rem } } .stages .good, .stages .busy, .stages .wait, .stages .bad { border-color: transparent }
+.stages li { border-radius: .5rem; padding: .45rem .3rem .45rem .4rem; border: 1px solid var(--line); background: var(--card); min-width: 0; font-size: .8rem; color: var(--dim) }
+.stages b { display: block; font-size: .72rem; overflow-wrap: anywhere; color: inherit } @media (min-width: 30rem) { .stages b { font-size: .9rem } } .stages .good, .stages .busy, .stages .wait, .stages .bad { border-color: transparent }
 .stages .good { background: var(--good-tint); color: var(--good) } .stages .busy { background: var(--busy-tint); color: var(--busy) }
 .stages .wait { background: var(--wait-tint); color: var(--wait) }
 .panel { border-radius: .6rem; padding: 1rem; margin: 0 0 1rem } .panel > :last-child { margin-bottom: 0 }
