@@ -30,6 +30,7 @@ export async function playDemo(
   demo: Demo,
   options: { readonly signal: AbortSignal; readonly onTold: (told: Told, nowMs: number) => void },
 ): Promise<PlayedDemo> {
+  const startMs = Math.round(performance.now())
   let dead: string | undefined
   demo.broken.then((name) => {
     dead = name
@@ -51,7 +52,7 @@ export async function playDemo(
     }
     await sleep(LOOK_EVERY_MS, undefined, { signal: options.signal }).catch(() => {})
   }
-  return { is: 'ended', told, summary: await sumUp(demo, told) }
+  return { is: 'ended', told, summary: await sumUp(demo, told, startMs) }
 }
 
 /** True when for long neither the journal nor the world has moved. The world is asked only while the journal stands. */
@@ -73,12 +74,13 @@ const hasTold = ({ rows }: Told) => {
   return ended >= 0 && rows.slice(ended).some(({ event }) => event.kind === 'did' && event.act.kind === 'notify')
 }
 
-async function sumUp(demo: Demo, told: Told): Promise<DemoSummary> {
+async function sumUp(demo: Demo, told: Told, startMs: number): Promise<DemoSummary> {
   const truth = await readTruth(demo.control)
   const summary = summarize({
     rows: told.rows,
     resumed: demo.resumed,
     brokenPromises: truth?.brokenPromises ?? ['the lab did not answer'],
+    startMs,
     // Since this process began: what a person waited for, the start of everything included.
     wallMs: Math.round(performance.now()),
     simulated: true,
