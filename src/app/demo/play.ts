@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openWorkOrderOf } from '#domain/view'
 import type { Demo } from './launch.ts'
 import { approveAsOperator, breakFan, carryAnswers, hearStory, readTruth, type Told, worldTime } from './people.ts'
 import { readRealFigures } from './real.ts'
@@ -48,7 +49,7 @@ export async function playDemo(
     if (told !== undefined && told.rows.length !== before) options.onTold(told, told.view.lastAtMs)
     if (told !== undefined && told.view.ended === undefined) {
       await approveAsOperator(demo.url, told)
-      await carryAnswers(demo.url, demo.control, told, carried)
+      if (openWorkOrderOf(told.view) !== undefined) await carryAnswers(demo.url, demo.control, told, carried)
     }
     await sleep(LOOK_EVERY_MS, undefined, { signal: options.signal }).catch(() => {})
   }
