@@ -139,7 +139,7 @@ export const placeText = ({ site, room, rack, unit }: WorkOrder['place']) =>
 
 function workOrderText({ id, node, place, part, why, round, answerBeforeMs }: WorkOrder): string {
   const again = round > 1 ? `, round ${round}` : ''
-  return `work order ${id}${again}: ${part} of ${node} (${placeText(place)}, serial ${place.serial}): ${why}; answer before ${timeText(answerBeforeMs)} UTC`
+  return `work order ${id}${again}: ${part === 'node' ? node : `${part} of ${node}`} (${placeText(place)}, serial ${place.serial}): ${why}; answer before ${timeText(answerBeforeMs)} UTC`
 }
 
 const OUTCOMES = {

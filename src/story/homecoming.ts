@@ -4,7 +4,7 @@ import type { ClusterObservation } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { NodeName, Vmid } from '#domain/ids'
 import type { HomeMove } from '#domain/plan'
-import { moveFacts } from '#drain/decide'
+import { moveFacts, partnersOf } from '#drain/decide'
 import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
 import { proposeWayHome } from '#plan/way-home'
@@ -74,7 +74,7 @@ export async function whoStoppedMeanwhile(story: Story): Promise<readonly Vmid[]
     return found
   })
   if (stopped.length === 0) return []
-  const text = `ran when it began, and not now: ${stopped.map((guest) => `guest ${guest}`).join(', ')}; nothing of ours stopped them, their owners have to be asked`
+  const text = `ran when it began, and not now: ${stopped.map((guest) => `guest ${guest}`).join(', ')}; Coulisse stops no guest: ask their owners`
   await note(story, { kind: 'said', text })
   await notify(story, { audience: 'operator', subject: `${story.input.node}: guests do not run any more`, text })
   return stopped
@@ -158,14 +158,18 @@ async function lookForNext(story: Story, now: Progress): Promise<Next> {
 
 function nextHome(story: Story, cluster: ClusterObservation, ledger: ReadonlyMap<Vmid, NodeName>, now: Progress): Next {
   const { policy } = story.input
-  const home = proposeWayHome({ cluster, origins: ledger, policy: { ...policy.plan, lifted: story.heard.lifted } })
+  const rules = { ...policy.plan, lifted: story.heard.lifted }
+  const isAnyTired = (guest: Vmid) => isTiredOf(now.failures, guest)
+  const origins = withPartners(cluster, ledger, isAnyTired)
+  const home = proposeWayHome({ cluster, origins, policy: rules })
   const isFinal = ({ guest }: { guest: Vmid }) => now.failures[guest]?.final === true
-  const isTired = (move: { guest: Vmid }) => isFinal(move) || (now.failures[move.guest]?.count ?? 0) >= TRIES_IN_A_ROW
-  const tired = home.moves.filter(isTired).map(({ guest, to }) => {
-    const text = `guest ${guest} does not come home to ${to}: ${now.failures[guest]?.text ?? 'unknown'}`
-    return { guest, text }
-  })
-  const open = home.moves.filter((move) => !isTired(move))
+  const tired = cluster.guests
+    .filter(({ vmid, node }) => isAnyTired(vmid) && (ledger.get(vmid) ?? node) !== node)
+    .map(({ vmid: guest }) => {
+      const text = `guest ${guest} does not come home to ${ledger.get(guest)}: ${now.failures[guest]?.text ?? 'unknown'}`
+      return { guest, text }
+    })
+  const open = home.moves.filter((move) => !isAnyTired(move.guest))
   const step = Math.min(...open.map((move) => move.step))
   const moves = open.filter((move) => move.step === step)
   return {
@@ -176,6 +180,24 @@ function nextHome(story: Story, cluster: ClusterObservation, ledger: ReadonlyMap
     final: tired.filter(isFinal).length,
     areLocked: home.stays.some(({ reason }) => reason === 'guest-locked'),
   }
+}
+
+const isTiredOf = (failures: Failures, guest: Vmid) =>
+  failures[guest]?.final === true || (failures[guest]?.count ?? 0) >= TRIES_IN_A_ROW
+
+/** Whoever must be with a guest that does not come home for now belongs where that one is. */
+function withPartners(
+  cluster: ClusterObservation,
+  ledger: ReadonlyMap<Vmid, NodeName>,
+  isTired: (guest: Vmid) => boolean,
+): ReadonlyMap<Vmid, NodeName> {
+  const origins = new Map(ledger)
+  for (const guest of cluster.guests) {
+    if (!ledger.has(guest.vmid) || !isTired(guest.vmid)) continue
+    for (const one of [guest.vmid, ...partnersOf(cluster, guest.vmid)])
+      if (ledger.has(one)) origins.set(one, guest.node)
+  }
+  return origins
 }
 
 function inputsOf(
@@ -194,6 +216,7 @@ function inputsOf(
       pauseBudgetMs: known?.pauseBudgetMs ?? policy.defaultPauseBudgetMs,
       withLocalDisks: known?.withLocalDisks ?? false,
       leaveToHaMs: known?.haManaged === true ? leaveToHaMs : 0,
+      together: known?.together ?? [],
       undoing: story.heard.undoing,
       drainBeganMs: beganMs,
       mayOverrun: false,

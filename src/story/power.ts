@@ -17,6 +17,7 @@ const LOOK_EVERY_MS = 5_000
 export async function powerOn(story: Story): Promise<'us' | 'itself'> {
   const { bmc } = story.ports
   const { node } = story.input
+  story.heard.mayBeOn = true
   const outcome = await insist(story, {
     act: { kind: 'power-on', node },
     run: async () => {

@@ -30,6 +30,8 @@ export type Heard = {
   undoing: boolean
   /** Between "safe to touch" and the technician's answer, somebody's hands may be inside. */
   handsMayBeInside: boolean
+  /** It was switched on, or seen with power, since it was last proven off: a silent BMC says nothing about it then. */
+  mayBeOn: boolean
   /** Somebody had his hands in it: nothing goes back onto it before its hardware was compared with what it was. */
   wasOpened: boolean
   /** Where every guest was when the maintenance began, and of those that turned up on the node since. */
@@ -79,6 +81,7 @@ export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, sta
     paused: false,
     undoing: false,
     handsMayBeInside: false,
+    mayBeOn: true,
     wasOpened: false,
     origins: [],
     arrived: {},
@@ -263,6 +266,6 @@ export async function holdWhilePaused(story: Story): Promise<void> {
 }
 
 /** Lets `ms` pass, all ears. */
-export async function pass(story: Story, ms: number): Promise<Word> {
-  return attend(story, (await story.saga.nowMs()) + ms)
+export async function pass(story: Story, ms: number, how: 'acts' | 'watches' = 'acts'): Promise<Word> {
+  return attend(story, (await story.saga.nowMs()) + ms, how)
 }

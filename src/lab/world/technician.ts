@@ -108,8 +108,9 @@ function answerOf(world: World, workOrder: WorldWorkOrder, serial: string): Work
   if (does === 'finds-nothing')
     return { ...base, outcome: 'nothing-found', found: 'All fans turn, connectors sit well.', did: ['looked'] }
   if (does === 'cannot') return { ...base, outcome: 'cannot', found: 'The backplane is broken.', did: ['looked'] }
-  const did = ['cleaned', 'checked fans', 'checked bus and connectors', `swapped ${order.part}`]
-  return { ...base, outcome: 'repaired', found: `Dust, and a loose connector at ${order.part}.`, did }
+  const part = order.part === 'node' ? 'the fan board' : order.part
+  const did = ['cleaned', 'checked fans', 'checked bus and connectors', `swapped ${part}`]
+  return { ...base, outcome: 'repaired', found: `Dust, and a loose connector at ${part}.`, did }
 }
 
 /** The page refused his answer (a wrong serial): he walks to the right server and answers again. */

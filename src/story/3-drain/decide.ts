@@ -11,6 +11,16 @@ export type MoveFacts = {
   readonly haManaged: boolean
   readonly withLocalDisks: boolean
   readonly pauseBudgetMs: number
+  /** Those who must be on the same node. */
+  readonly together: readonly Vmid[]
+}
+
+/** Strict keep-together partners of a guest, without itself. */
+export function partnersOf(cluster: ClusterObservation, guest: Vmid): readonly Vmid[] {
+  const all = cluster.rules
+    .filter((rule) => rule.kind === 'keep-together' && rule.strict && rule.guests.includes(guest))
+    .flatMap((rule) => rule.guests)
+  return [...new Set(all)].filter((other) => other !== guest)
 }
 
 export function moveFacts(cluster: ClusterObservation, moves: readonly { guest: Vmid }[], defaultBudgetMs: number) {
@@ -25,6 +35,7 @@ export function moveFacts(cluster: ClusterObservation, moves: readonly { guest: 
       haManaged: known?.ha.managed ?? false,
       withLocalDisks: known?.disks.some((disk) => !shared.has(disk.storage)) ?? false,
       pauseBudgetMs: known?.pauseBudgetMs ?? defaultBudgetMs,
+      together: partnersOf(cluster, guest),
     }
   })
 }

@@ -13,7 +13,7 @@ import type { MigrationHandle, MigrationProgress } from '#ports/hypervisor'
 import type { Saga, SagaFunction } from '#ports/saga'
 import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
-import { AbortAsked, attend, look, note, type Overheard, overhear, type Story, tellStory } from '../story.ts'
+import { AbortAsked, attend, look, note, type Overheard, overhear, pass, type Story, tellStory } from '../story.ts'
 
 export const MOVE_SAGA = 'move'
 
@@ -26,6 +26,8 @@ export type MoveInput = {
   readonly leaveToHaMs: number
   /** The beginning of the stage: a move since then belongs to it, whoever asked for it. */
   readonly drainBeganMs: number
+  /** Partners who must be on the same node: a pause does not tear them apart. */
+  readonly together: readonly Vmid[]
   /** All is being taken back: abort was said already, and is not heard again. */
   readonly undoing: boolean
   /** An approver lifted the pause budget by name: the switch is not prevented, and is told. */
@@ -58,7 +60,7 @@ export function moveSaga(ports: Ports): SagaFunction<MoveInput & Json, MoveResul
 async function moveGuest(story: Story, input: MoveInput): Promise<MoveResult> {
   let aborted = false
   try {
-    await attend(story, 0)
+    await holdTogether(story, input)
   } catch (error) {
     if (!(error instanceof AbortAsked)) throw error
     aborted = true
@@ -69,6 +71,22 @@ async function moveGuest(story: Story, input: MoveInput): Promise<MoveResult> {
   if (begun.is === 'there') return conclude(story, input, { is: 'already', measured: 'unmeasured' }, begun.at)
   if (begun.is === 'refused') return conclude(story, input, { is: 'failed', text: begun.text })
   return followToTheEnd(story, input, begun.handle)
+}
+
+/** While paused no move begins, but for one whose partner has left already: they belong on one node, pause or not. */
+async function holdTogether(story: Story, input: MoveInput): Promise<void> {
+  await attend(story, 0, 'watches')
+  while (story.heard.paused && !(await isTorn(story, input))) await pass(story, FOLLOW_EVERY_MS, 'watches')
+}
+
+function isTorn(story: Story, { move, together }: MoveInput): Promise<boolean> {
+  return look(story, `where the partners of guest ${move.guest} are`, async () => {
+    for (const partner of together) {
+      const where = await story.ports.hypervisor.locate(partner)
+      if (where.is === 'at' && where.status === 'running' && where.node !== move.from) return true
+    }
+    return false
+  })
 }
 
 const actOf = ({ move }: MoveInput): Act => ({

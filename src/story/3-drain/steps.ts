@@ -19,6 +19,7 @@ import {
   type Next,
   nextBatch,
   notEmptyBlockers,
+  partnersOf,
   type Trouble,
   type Troubles,
 } from './decide.ts'
@@ -78,6 +79,7 @@ async function welcome(story: Story, guest: Guest): Promise<void> {
 
 /** Closed until the guests are gone by themselves, until it is time to try again, or until a person allows the pause. */
 async function waitForAnotherTime(story: Story, blockers: readonly Blocker[]): Promise<void> {
+  await reunite(story, blockers)
   const untilMs = (await story.saga.nowMs()) + TRY_AGAIN_AFTER_MS
   const again = `; tried again at ${timeText(untilMs)} UTC`
   const ask = async (): Promise<readonly Blocker[]> => {
@@ -88,6 +90,45 @@ async function waitForAnotherTime(story: Story, blockers: readonly Blocker[]): P
       .map((one) => ({ ...one, lifts: one.lifts + again }))
   }
   await passGate(story, { stage: 'drain', ask })
+}
+
+/** Partners of those who stay for now come back to them: a keep-together rule does not wait for another time. */
+async function reunite(story: Story, blockers: readonly Blocker[]): Promise<void> {
+  const { node, policy } = story.input
+  const inputs = await look(story, 'who is apart from a partner', async () => {
+    const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, node)
+    const stuck = blockers.flatMap(({ guest }) => guest ?? [])
+    const torn = new Set(stuck.flatMap((guest) => partnersOf(cluster, guest)))
+    const away = cluster.guests.filter(
+      (guest) => torn.has(guest.vmid) && guest.status === 'running' && guest.node !== node,
+    )
+    const back = away.map(({ vmid: guest, node: from, kind }) => {
+      const mode = kind === 'ct' ? ('restart' as const) : ('live' as const)
+      return { guest, from, to: node, mode, purpose: 'home' as const }
+    })
+    const facts = moveFacts(cluster, back, policy.defaultPauseBudgetMs)
+    return back.map((move, index) => ({ move, facts: facts[index] }))
+  })
+  const moves = inputs.map(({ move, facts }): MoveInput => inputOf(story, move, facts))
+  const results = await runMoves(story, moves, 1)
+  moves.forEach(({ move }, index) => {
+    const result = results[index]
+    if (result?.is === 'moved') story.heard.arrived[move.guest] = result.at
+  })
+}
+
+function inputOf(story: Story, move: MoveInput['move'], facts: MoveFacts | undefined): MoveInput {
+  return {
+    maintenance: story.input,
+    move,
+    pauseBudgetMs: facts?.pauseBudgetMs ?? story.input.policy.defaultPauseBudgetMs,
+    withLocalDisks: facts?.withLocalDisks ?? false,
+    leaveToHaMs: 0,
+    together: facts?.together ?? [],
+    undoing: story.heard.undoing,
+    drainBeganMs: Number.MAX_SAFE_INTEGER,
+    mayOverrun: false,
+  }
 }
 
 /** Another plan begins its tries anew, and remembers which targets were tried. */
@@ -129,6 +170,7 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
       pauseBudgetMs: known?.pauseBudgetMs ?? story.input.policy.defaultPauseBudgetMs,
       withLocalDisks: known?.withLocalDisks ?? false,
       leaveToHaMs: known?.haManaged === true && leaveToHa && purpose === 'drain' ? LEAVE_TO_HA_MS : 0,
+      together: known?.together ?? [],
       undoing: story.heard.undoing,
       drainBeganMs: ledger.beganMs,
       mayOverrun: story.heard.lifted.includes('pause-budget'),

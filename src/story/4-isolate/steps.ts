@@ -62,9 +62,10 @@ export async function switchOffAgain(story: Story, redrain: () => Promise<void>)
 }
 
 /** A technician who could not repair it has left it off, perhaps without its cords: nothing is to be done then. */
-async function isOffAlready({ ports, input: { node } }: Story): Promise<boolean> {
+async function isOffAlready({ ports, heard, input: { node } }: Story): Promise<boolean> {
   if (await ports.hypervisor.nodeOnline(node)) return false
-  return (await ports.bmc.power(node)).is !== 'on'
+  const power = await ports.bmc.power(node)
+  return power.is === 'off' || (power.is === 'unknown' && !heard.mayBeOn)
 }
 
 function mendBy(redrain: () => Promise<void>, mendLease?: () => Promise<void>) {
@@ -181,5 +182,6 @@ async function proveOff(story: Story, node: NodeName): Promise<void> {
   // A shutdown takes its minutes: only one that lasts too long is a gate.
   const quietMs = story.input.policy.shutdownLimitS * 1000
   await passGate(story, { stage: 'isolate', ask, everyMs: OFF_LOOK_EVERY_MS, quietMs })
+  story.heard.mayBeOn = false
   await note(story, { kind: 'node-off', node, provenBy: 'bmc' })
 }

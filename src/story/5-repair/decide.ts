@@ -10,6 +10,8 @@ export type InterlockFacts = {
   readonly nowMs: number
   /** 'dark': the BMC does not answer. After off was proven, that means cords pulled, while node and OSDs stay down. */
   readonly power: 'on' | 'off' | 'dark'
+  /** What the BMC said when it last spoke; off was proven before anybody was sent. */
+  readonly lastSeen: 'on' | 'off'
   readonly cluster: ClusterObservation | 'unseen'
   readonly ceph: CephObservation | 'none' | 'unseen'
   readonly leaseStands: boolean
@@ -24,9 +26,11 @@ export function interlockOf(facts: InterlockFacts): Interlock {
   return { is: 'safe', sinceMs: facts.nowMs, text: `${how}, empty${data}` }
 }
 
-function ownReasons({ node, power, cluster, ceph, leaseStands }: InterlockFacts): readonly string[] {
+function ownReasons({ node, power, lastSeen, cluster, ceph, leaseStands }: InterlockFacts): readonly string[] {
   const reasons: string[] = []
   if (power === 'on') reasons.push(`${node} has power: hands off`)
+  if (power === 'dark' && lastSeen === 'on')
+    reasons.push(`the BMC of ${node} is silent, and it had power when it last spoke: hands off`)
   if (cluster === 'unseen') reasons.push('the cluster does not answer: nobody knows its state')
   else if (cluster.nodes.some((one) => one.name === node && one.online)) reasons.push(`${node} is online: hands off`)
   if (ceph === 'unseen') reasons.push('Ceph does not answer: nobody knows its state')

@@ -124,30 +124,34 @@ type KnownLease = { readonly lease: NooutLease | null; readonly readAtMs: number
 async function knownLease(story: Story, shown: Tended | undefined): Promise<KnownLease> {
   if (shown === undefined || shown.lease === null || shown.lease.lease === null) return undefined
   const isDue = (await story.saga.nowMs()) - shown.leaseReadAtMs >= LEASE_READ_EVERY_MS
-  return isDue ? undefined : { lease: shown.lease.lease, readAtMs: shown.leaseReadAtMs }
+  // As we wrote it last: it may have been renewed since it was read.
+  return isDue ? undefined : { lease: story.heard.lease ?? shown.lease.lease, readAtMs: shown.leaseReadAtMs }
 }
 
 /** One look for interlock and lease. The flag first: one that somebody cleared is set again before hands are frightened for it. */
-async function lookAtBoth(story: Story, known: KnownLease) {
-  const seen = await look(story, 'whether it is safe to touch', () => gather(story, known))
-  if (seen.lease === null) return seen
+async function lookAtBoth(story: Story, known: KnownLease, lastSeen: InterlockFacts['lastSeen']) {
+  const seen = await look(story, 'whether it is safe to touch', () => judge(story, known, lastSeen))
+  if (seen.lease === null || story.heard.lease === undefined) return seen
   await keepLease(story, seen.lease)
   if (seen.lease.lease !== null && seen.lease.stands) return seen
-  return look(story, 'whether it is safe to touch now', () => gather(story, undefined))
+  return look(story, 'whether it is safe to touch now', () => judge(story, undefined, lastSeen))
 }
 
 /** Looks, and says so when the answer changed. Withdrawn loudly: the technician is told, not only the page. */
 async function tendInterlock(story: Story, shown: Tended | undefined): Promise<Tended> {
   const { node } = story.input
   const known = await knownLease(story, shown)
-  const { facts, lease } = await lookAtBoth(story, known)
-  const { power } = facts
-  const leaseReadAtMs = known?.readAtMs ?? facts.nowMs
-  const now = interlockOf(facts)
+  const before = story.heard.mayBeOn ? 'on' : 'off'
+  const { interlock: now, power, nowMs, lease } = await lookAtBoth(story, known, before)
+  const leaseReadAtMs = known?.readAtMs ?? nowMs
   if (power === 'dark' && shown?.power === 'off') await note(story, { kind: 'cords-pulled', node })
-  if (power === 'on' && shown !== undefined && shown.power !== 'on')
-    await note(story, { kind: 'node-on', node, by: 'itself' })
-  const kept = { lease, leaseReadAtMs, ...(power === 'on' ? { runsSinceMs: shown?.runsSinceMs ?? facts.nowMs } : {}) }
+  if (power === 'on' && before === 'off') await note(story, { kind: 'node-on', node, by: 'itself' })
+  if (power !== 'dark') story.heard.mayBeOn = power === 'on'
+  const kept = {
+    lease,
+    leaseReadAtMs,
+    ...(power === 'on' ? { runsSinceMs: shown?.runsSinceMs ?? nowMs } : {}),
+  }
   if (isSameInterlock(shown?.interlock, now)) return { interlock: shown?.interlock ?? now, power, ...kept }
   // From the first "safe" on, hands may be inside until somebody says that they are out.
   if (now.is === 'safe') {
@@ -164,7 +168,22 @@ async function tendInterlock(story: Story, shown: Tended | undefined): Promise<T
   return { interlock: now, power, ...kept }
 }
 
-async function gather(story: Story, known: KnownLease): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
+type Judged = Pick<InterlockFacts, 'power' | 'nowMs'> & {
+  readonly interlock: Interlock
+  readonly lease: LeaseLook | null
+}
+
+/** The judgement is kept, not the whole cluster that it was made of: this look comes every half minute for hours. */
+async function judge(story: Story, known: KnownLease, lastSeen: InterlockFacts['lastSeen']): Promise<Judged> {
+  const { facts, lease } = await gather(story, known, lastSeen)
+  return { interlock: interlockOf(facts), power: facts.power, nowMs: facts.nowMs, lease }
+}
+
+async function gather(
+  story: Story,
+  known: KnownLease,
+  lastSeen: InterlockFacts['lastSeen'],
+): Promise<{ facts: InterlockFacts; lease: LeaseLook | null }> {
   const { hypervisor, storage, bmc, clock } = story.ports
   const { node } = story.input
   const power = await quietly(() => bmc.power(node))
@@ -176,6 +195,7 @@ async function gather(story: Story, known: KnownLease): Promise<{ facts: Interlo
   const facts: InterlockFacts = {
     node,
     nowMs,
+    lastSeen,
     power: power === 'unseen' || power.is === 'unknown' ? 'dark' : power.is,
     cluster: await quietly(() => hypervisor.observe({ avoid: node })),
     ceph,
