@@ -56,7 +56,7 @@ function readSource(path: string): Source {
   return { path, text, isTest, layer: layerOf(path), imports: importsOf(path, text) }
 }
 
-export function layerOf(path: string): Layer {
+function layerOf(path: string): Layer {
   const [top, first, second] = path.split('/')
   if (top !== 'src') return top ?? ''
   return first === 'drivers' ? `drivers/${second}` : (first ?? '')

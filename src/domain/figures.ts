@@ -1,5 +1,5 @@
 /** Figures as people read them: durations, sizes, times of day. One place, so that log, pages and report agree. */
-import type { Known, Measured } from './measured.ts'
+import type { Measured } from './measured.ts'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
@@ -28,9 +28,6 @@ export function bytesText(bytes: number): string {
   const value = bytes / 1024 ** power
   return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[power]}`
 }
-
-export const knownText = (value: Known<number>, text: (value: number) => string) =>
-  value === 'unknown' ? 'unknown' : text(value)
 
 /** "62 ms", or "unmeasured": nobody saw it, and that is not 0. */
 export function measuredText(measured: Measured | undefined): string {

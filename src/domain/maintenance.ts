@@ -1,7 +1,7 @@
 /** One run of the story for one node: its input, the messages that people send it, and how it can end. */
 import type { BlockerKind } from './blocker.ts'
 import type { Finding } from './finding.ts'
-import type { ClusterName, CustomerId, MaintenanceId, NodeName, PlanId, WorkOrderId } from './ids.ts'
+import type { ClusterName, MaintenanceId, NodeName, PlanId, WorkOrderId } from './ids.ts'
 import type { StoryPolicy } from './policy.ts'
 
 export const STAGES = ['detect', 'plan', 'drain', 'isolate', 'repair', 'verify', 'reintegrate', 'tell'] as const
@@ -85,10 +85,3 @@ export type WorkOrder = {
 export type Interlock =
   | { readonly is: 'safe'; readonly sinceMs: number; readonly text: string }
   | { readonly is: 'not-safe'; readonly reasons: readonly string[] }
-
-/** One guest's share of the story, for its customer. */
-export type CustomerReport = {
-  readonly customer: CustomerId
-  readonly guests: readonly number[]
-  readonly htmlPath: string
-}

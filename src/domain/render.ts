@@ -1,7 +1,7 @@
 /** The one renderer of events: a sentence for people, the same in log, terminal, pages and report. */
 import type { Blocker } from './blocker.ts'
 import type { Event, JournalRow, Origin } from './event.ts'
-import { bytesText, countText, dateTimeText, durationText, sinceText, timeText } from './figures.ts'
+import { bytesText, countText, durationText, sinceText, timeText } from './figures.ts'
 import type { Finding } from './finding.ts'
 import type { Interlock, WorkOrder, WorkOrderAnswer } from './maintenance.ts'
 import type { ProbeReading } from './measurement.ts'
@@ -73,18 +73,15 @@ export function renderEvent(event: Event): string {
   return sentence(event)
 }
 
-/** "#17 2026-03-04 14:05:09 UTC  guest 101: runs on pve1, blackout 62 ms" */
-export const renderRow = (row: JournalRow) => `#${row.seq} ${dateTimeText(row.atMs)}  ${renderEvent(row.event)}`
-
 /** "+02:13:05  guest 101: runs on pve1, blackout 62 ms": time since the start first, so that nights compare. */
 export const renderLogLine = ({ row, startMs }: { row: Pick<JournalRow, 'atMs' | 'event'>; startMs: number }) =>
   `${sinceText(row.atMs, startMs)}  ${renderEvent(row.event)}`
 
 /** "no fresh copy (node-busy; goes away when the backup of 101 ends)" */
-export const renderBlocker = ({ kind, text, lifts }: Blocker) => `${text} (${kind}; lifted by: ${lifts})`
+const renderBlocker = ({ kind, text, lifts }: Blocker) => `${text} (${kind}; lifted by: ${lifts})`
 
 /** All of them, never only the first. */
-export function blockersText(blockers: readonly Blocker[]): string {
+function blockersText(blockers: readonly Blocker[]): string {
   return blockers.length === 0 ? 'no blockers' : blockers.map(renderBlocker).join('; ')
 }
 

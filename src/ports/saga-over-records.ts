@@ -41,7 +41,7 @@ export class NonDeterminism extends Error {
   override readonly name = 'NonDeterminism'
 }
 
-export const FAN_OUT_LIMIT = 8
+const FAN_OUT_LIMIT = 8
 
 export class RecordedSaga implements Saga {
   readonly id: string

@@ -1,5 +1,5 @@
 /** A gate: the story waits there, saying all it waits for, until every blocker is gone or lifted by name. */
-import { BLOCKERS, type Blocker, withoutLifted } from '#domain/blocker'
+import { type Blocker, withoutLifted } from '#domain/blocker'
 import { DriverError } from '#domain/driver-error'
 import type { Stage } from '#domain/maintenance'
 import { notify } from './notify.ts'
@@ -19,9 +19,6 @@ export type Gate = {
 const GATE_LOOK_EVERY_MS = 20_000
 /** A gate that is closed for longer is told to the operator: what mends itself needs nobody out of bed. */
 const TELL_AFTER_MS = 5 * 60_000
-
-export const liftsOf = (kind: Blocker['kind']) =>
-  BLOCKERS[kind].liftable ? `an approver may lift ${kind} by name` : 'nobody: it must change in the world'
 
 /** A look that fails is a blocker too: nothing is touched while a state is unknown. */
 export async function askSafely(ask: () => Promise<readonly Blocker[]>): Promise<readonly Blocker[]> {

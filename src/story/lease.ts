@@ -50,7 +50,7 @@ async function putLease(story: Story, lease: NooutLease, options: { readonly und
 }
 
 /** Also when somebody cleared it: the host's OSDs are about to be down, or are. */
-export async function setNoout(story: Story): Promise<void> {
+async function setNoout(story: Story): Promise<void> {
   const { storage } = story.ports
   const { node } = story.input
   const stands = async () => {

@@ -21,11 +21,11 @@ import { viewOf } from '#domain/view'
 
 const GIB = 2 ** 30
 export const NIGHT = maintenanceId('pve3-fan3')
-export const NIGHT_STARTS_AT_MS = Date.UTC(2026, 2, 4, 9, 0, 0)
+const NIGHT_STARTS_AT_MS = Date.UTC(2026, 2, 4, 9, 0, 0)
 const node = nodeName('pve3')
 const [pve1, pve2] = [nodeName('pve1'), nodeName('pve2')]
 
-export const nightFinding: Finding = {
+const nightFinding: Finding = {
   atMs: NIGHT_STARTS_AT_MS - 60_000,
   node,
   part: 'FAN3',
@@ -44,7 +44,7 @@ const guests = [
   { vmid: vmid(103), name: 'cedar-mail', kind: 'ct', customer: customerId('cedar'), to: pve1, blackoutMs: 4200 },
 ] as const
 
-export const nightPlan: Plan = {
+const nightPlan: Plan = {
   id: planId('plan-1'),
   revision: 1,
   observedAtMs: NIGHT_STARTS_AT_MS,
@@ -80,7 +80,7 @@ export const nightPlan: Plan = {
   wayHome: [],
 }
 
-export const nightOrder: WorkOrder = {
+const nightOrder: WorkOrder = {
   id: workOrderId('wo-1'),
   node,
   place: { site: 'mad1', room: '2', rack: 'c', unit: '17', serial: 'CZ3-0417', assetTag: 'A-0093' },
@@ -331,6 +331,10 @@ export class NightControlPlane implements ControlPlane {
     if (message.kind === 'pause') this.append({ kind: 'paused', by: message.by })
     if (message.kind === 'resume') this.append({ kind: 'resumed', by: message.by })
     return { is: 'accepted' }
+  }
+
+  async release(id: MaintenanceId): ReturnType<ControlPlane['release']> {
+    return (await this.maintenance(id)) === undefined ? { is: 'unknown-maintenance' } : { is: 'released' }
   }
 
   async answerWorkOrder(_: MaintenanceId, answer: WorkOrderAnswer, key: string): Promise<{ readonly is: 'accepted' }> {

@@ -6,7 +6,7 @@ import { parseScript } from '#app/night/script'
 
 const SCENARIOS = join(import.meta.dirname, '../../scenarios')
 
-export const CALM_SCRIPT = `
+const CALM_SCRIPT = `
 +0s: start pve3 FAN3 it rattles
 each plan-proposed +2m: approve
 `

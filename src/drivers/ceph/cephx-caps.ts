@@ -15,6 +15,3 @@ const mon = [
 ].join(', ')
 
 export const cephxCaps = { mon, mgr: 'allow command "osd ok-to-stop"' } as const
-
-/** For documents and `init`: a person pastes this on a node. */
-export const cephxCommand = `ceph auth get-or-create ${CEPHX_USER} mon '${cephxCaps.mon}' mgr '${cephxCaps.mgr}'`

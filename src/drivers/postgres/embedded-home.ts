@@ -67,7 +67,7 @@ export function findHome(stateDir: string, accountNames = ACCOUNT_NAMES): Embedd
 }
 
 /** The same paths without touching anything; `binDir` may not be there yet. */
-export function embeddedHome(stateDir: string, account: Account | undefined): EmbeddedHome {
+function embeddedHome(stateDir: string, account: Account | undefined): EmbeddedHome {
   const state = resolve(stateDir)
   const mark = createHash('sha256').update(state).digest('hex').slice(0, 12)
   const isReachable = account === undefined || canEnter(existingAncestor(state), account)

@@ -58,7 +58,7 @@ export async function asDriverError<T>(doing: string, work: () => Promise<T>): P
 }
 
 /** 40: a conflict, which passes. 08, 53, 57P, 25006 and errors of the network: the server is away, full, or a standby. */
-export function retryOf(error: unknown): Retry {
+function retryOf(error: unknown): Retry {
   const code = codeOf(error)
   if (code.startsWith('40')) return 'now'
   if (/^(08|53|57P|25006)/.test(code)) return 'later'

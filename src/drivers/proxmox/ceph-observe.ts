@@ -76,7 +76,7 @@ function osdsOf(tree: z.output<typeof wire.osdTree>): readonly Osd[] {
   return osds.sort((left, right) => left.id - right.id)
 }
 
-export function placementGroupsOf(status: wire.CephStatus): PlacementGroups {
+function placementGroupsOf(status: wire.CephStatus): PlacementGroups {
   const sum = (matches: (state: ReadonlySet<string>) => boolean) =>
     (status.pgmap.pgs_by_state ?? [])
       .filter(({ state_name }) => matches(new Set(state_name.split('+'))))

@@ -34,15 +34,15 @@ export type ProxmoxClient = {
 const CALLS_AT_ONCE_LIMIT = 2
 const GET_TRIES_LIMIT = 3
 const GET_FIRST_WAIT_MS = 100
-export const READ_DEADLINE_MS = 12_000
+const READ_DEADLINE_MS = 12_000
 /** Longer than the proxy's own 30 s: a write whose answer we give up too early is a write in doubt. */
-export const WRITE_DEADLINE_MS = 40_000
+const WRITE_DEADLINE_MS = 40_000
 
 /** `No quorum` and its kin: Proxmox refuses writes until the cluster is whole again. A lock goes away by itself. */
 const PASSING = /no quorum|not ready|cfs-lock|got timeout|timed out|Permission denied$|is locked|can't lock/i
 const LASTING = /does not exist|no such|already (exists|running|defined)|without --online|hostname lookup|not a valid/i
 
-export function retryOfRefusal({ status, text }: { readonly status: number; readonly text: string }): Retry {
+function retryOfRefusal({ status, text }: { readonly status: number; readonly text: string }): Retry {
   if (status === 500) return PASSING.test(text) ? 'later' : LASTING.test(text) ? 'never' : 'later'
   if (status === 429 || status > 500) return status === 501 ? 'never' : 'later'
   return 'never'

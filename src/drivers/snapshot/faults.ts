@@ -4,7 +4,7 @@ import type { z } from 'zod'
 export type Parsed<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly faults: readonly string[] }
 
 /** `$.nodes[0].memoryBytes` */
-export function jsonPath(path: readonly PropertyKey[]): string {
+function jsonPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => text + (typeof key === 'number' ? `[${key}]` : `.${String(key)}`), '$')
 }
 

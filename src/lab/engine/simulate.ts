@@ -9,7 +9,7 @@ export type SimulatedWorld = {
 }
 
 /** A world in which nothing happens. */
-export const EMPTY_WORLD: SimulatedWorld = { nextEventAtMs: () => undefined, advanceTo: () => {} }
+const EMPTY_WORLD: SimulatedWorld = { nextEventAtMs: () => undefined, advanceTo: () => {} }
 
 /** A world that announces events and never performs them would hold time for ever. */
 const STANDSTILL_LIMIT = 10_000

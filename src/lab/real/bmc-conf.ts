@@ -151,7 +151,7 @@ exit 0
 }
 
 /** IPMI FRU (platform management FRU definition 1.0): a common header and one product area, English, with the serial in it. */
-export function fruBytes(serial: string): readonly number[] {
+function fruBytes(serial: string): readonly number[] {
   const field = (text: string) => (text === '' ? [0] : [0xc0 | text.length, ...Buffer.from(text)])
   const fields = ['Coulisse', 'Mini node', '', '', serial, '', ''].flatMap(field)
   const body = [1, 0, 25, ...fields, 0xc1]

@@ -83,7 +83,7 @@ export function selfSignedCertificate(host: string, nowMs: number): LabCertifica
 }
 
 /** 'AB:CD:…' over a certificate's DER form. */
-export function fingerprintOf(certificate: Uint8Array): string {
+function fingerprintOf(certificate: Uint8Array): string {
   const hex = createHash('sha256').update(certificate).digest('hex').toUpperCase()
   return (hex.match(/../g) ?? []).join(':')
 }

@@ -128,7 +128,7 @@ function meaningOf(node: NodeRecord, counted: readonly SharedEvent[], event: Sha
 }
 
 /** Whether the gaps between the times are nearly equal. */
-export function hasRhythm(timesMs: readonly number[]): boolean {
+function hasRhythm(timesMs: readonly number[]): boolean {
   if (timesMs.length < RHYTHM_ONSETS_AT_LEAST) return false
   const gaps = timesMs.slice(1).map((time, index) => time - (timesMs[index] ?? time))
   const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length

@@ -26,7 +26,7 @@ export function partOf(node: NodeRecord, signal: PartSignal): PartRecord {
 }
 
 /** States of which one that lasts is a hard failure; for the rest only the counter speaks. */
-export function isSevere(kind: PartKind, state: PartState): boolean {
+function isSevere(kind: PartKind, state: PartState): boolean {
   switch (kind) {
     case 'psu':
     case 'memory':

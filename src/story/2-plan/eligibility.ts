@@ -21,7 +21,7 @@ export function strictPins(rules: readonly Rule[]): Pins {
   return pins
 }
 
-export const mayRestart = (guest: Guest, policy: PlanPolicy): boolean =>
+const mayRestart = (guest: Guest, policy: PlanPolicy): boolean =>
   policy.allowRestart === 'all' || policy.allowRestart.includes(guest.vmid)
 
 /** Why this guest cannot go anywhere, whatever the target. Empty: nothing of its own holds it. */

@@ -202,7 +202,7 @@ function memoryShortBytes(board: Board, crowded: readonly Unit[]): number {
   return Math.max(0, smallest - Math.max(0, ...free))
 }
 
-export function nameGuests(units: readonly Unit[]): string {
+function nameGuests(units: readonly Unit[]): string {
   const ids = units.flatMap(({ guests }) => guests.map(({ vmid }) => vmid))
   const named = ids.slice(0, NAMED_LIMIT).join(', ')
   const more = ids.length > NAMED_LIMIT ? ` and ${ids.length - NAMED_LIMIT} more` : ''

@@ -50,7 +50,7 @@ type Stream = {
 }
 
 /** Within a step moves stream in the order given, at most `parallel` at once; a step begins when the one before has ended. */
-export function forecast(moves: readonly DraftMove[], model: ForecastModel, parallel: number): Forecast {
+function forecast(moves: readonly DraftMove[], model: ForecastModel, parallel: number): Forecast {
   const timed: TimedMove[] = []
   let nowS = 0
   const steps = Map.groupBy(moves, ({ step }) => step)

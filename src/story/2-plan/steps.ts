@@ -216,7 +216,7 @@ export const originOf = ({ vmid, name, kind, node, status, customer }: Origin): 
 })
 
 /** One look at everything that the conditions ask about. */
-export async function gatherFacts(story: Story): Promise<Facts> {
+async function gatherFacts(story: Story): Promise<Facts> {
   const { hypervisor, storage, clock } = story.ports
   const { node, policy } = story.input
   const cluster = await hypervisor.observe({ avoid: node })

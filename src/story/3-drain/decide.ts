@@ -94,7 +94,7 @@ export function nextBatch(view: {
   return { is: 'wait', blockers: stuck.map((move) => wontMove(node, move, troubles[move.guest])) }
 }
 
-export const MOVE_TRIES = 3
+const MOVE_TRIES = 3
 const TARGETS_TRIED = 2
 
 const isTired = (trouble: Trouble | undefined) =>

@@ -286,7 +286,7 @@ async function approveRevision(story: Story, plan: Plan): Promise<Plan> {
 }
 
 /** Two independent looks, further apart than the cluster's list is stale: its word, and the node's own. */
-export async function proveEmpty(story: Story): Promise<boolean> {
+async function proveEmpty(story: Story): Promise<boolean> {
   const { node, policy } = story.input
   const first = await whoIsLeft(story)
   if (first.length > 0) return settle(story)

@@ -9,7 +9,7 @@ import type { Measured } from '#domain/measured'
 import type { ProbeReading } from '#domain/measurement'
 import type { MoveMode } from '#domain/plan'
 
-export const START_MS = Date.UTC(2026, 10, 3, 9, 0, 0)
+const START_MS = Date.UTC(2026, 10, 3, 9, 0, 0)
 const MINUTE = 60_000
 const pve1 = nodeName('pve1')
 const pve3 = nodeName('pve3')

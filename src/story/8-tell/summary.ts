@@ -140,7 +140,7 @@ function remains({ story, words }: Telling): string[] {
 }
 
 /** Times of day; with the date where both are not of one day. */
-export function spanOf(span: { readonly fromMs: number; readonly toMs?: number }, formats: Formats): Span {
+function spanOf(span: { readonly fromMs: number; readonly toMs?: number }, formats: Formats): Span {
   const { fromMs, toMs } = span
   if (toMs === undefined) return { from: formats.time(fromMs) }
   const isOneDay = formats.date(fromMs) === formats.date(toMs)

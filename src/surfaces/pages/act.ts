@@ -60,7 +60,7 @@ export function effectText(view: MaintenanceView, action: PersonAction): string 
 }
 
 /** The blockers that this action may lift by name. */
-export function liftableFor(view: MaintenanceView, action: PersonAction): readonly Blocker[] {
+function liftableFor(view: MaintenanceView, action: PersonAction): readonly Blocker[] {
   const blockers = action === 'approve' ? view.plan?.blockers : action === 'lift' ? view.gate?.blockers : []
   return (blockers ?? []).filter(({ kind }) => BLOCKERS[kind].liftable)
 }

@@ -29,7 +29,7 @@ export type WorkOrderPageInput = Frame & {
 }
 
 /** Spaces and case do not count: people read it off a label in bad light. */
-export const sameSerial = (a: string, b: string) => plainSerial(a) === plainSerial(b)
+const sameSerial = (a: string, b: string) => plainSerial(a) === plainSerial(b)
 const plainSerial = (text: string) => text.replace(/[\s-]/g, '').toUpperCase()
 
 const OUTCOMES = [

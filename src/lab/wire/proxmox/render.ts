@@ -8,7 +8,7 @@ import { may } from './rights.ts'
 
 export const KIND_PATH = { vm: 'qemu', ct: 'lxc' } as const
 
-export const guestsOf = (world: World): WorldGuest[] => Object.values(world.guests).filter((guest) => !guest.lost)
+const guestsOf = (world: World): WorldGuest[] => Object.values(world.guests).filter((guest) => !guest.lost)
 
 /** Guests that a token may not see are left out in silence. */
 export const visible = (call: PveCall): WorldGuest[] =>
@@ -19,7 +19,7 @@ export function poolOf({ spec, customer }: WorldGuest): string | undefined {
   return spec.pool ?? customer
 }
 
-export function tagsOf({ spec }: WorldGuest): string {
+function tagsOf({ spec }: WorldGuest): string {
   const budget = spec.pauseBudgetMs === undefined ? [] : [`pause-${spec.pauseBudgetMs}ms`]
   const tags = new Set([...spec.tags, ...budget, ...(spec.movable ? [] : ['not-movable'])])
   return [...tags].join(';')
@@ -141,7 +141,7 @@ export function nodeInList({ world }: PveCall, node: WorldNode) {
   }
 }
 
-export function hastateOf(world: World, node: WorldNode): string | undefined {
+function hastateOf(world: World, node: WorldNode): string | undefined {
   if (!world.cluster.haInUse) return node.cordoned ? 'maintenance' : undefined
   if (node.haMaintenance === 'on' || node.cordoned) return 'maintenance'
   return 'online'

@@ -8,7 +8,7 @@ export type LabToken = {
 }
 
 /** All that the story needs, over separate tokens or one: observe, drain, ceph, power. */
-export const OBSERVE = ['Sys.Audit', 'VM.Audit', 'Datastore.Audit', 'Pool.Audit', 'Mapping.Audit', 'SDN.Audit'] as const
+const OBSERVE = ['Sys.Audit', 'VM.Audit', 'Datastore.Audit', 'Pool.Audit', 'Mapping.Audit', 'SDN.Audit'] as const
 export const FULL_RIGHTS = { '/': [...OBSERVE, 'VM.Migrate', 'VM.PowerMgmt', 'Sys.Modify', 'Sys.PowerMgmt'] }
 
 /** '/vms/100' is asked at '/vms/100', '/vms' and '/'. */
