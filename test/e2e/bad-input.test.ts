@@ -223,7 +223,7 @@ describe('the database', () => {
 })
 
 describe('files', () => {
-  const bad = async (args: readonly string[], ...words: readonly RegExp[]) => {
+  const expectRefused = async (args: readonly string[], ...words: readonly RegExp[]) => {
     const { code, out, err } = await coulisse(args)
     expect([args, code, out]).toEqual([args, 2, ''])
     for (const word of words) expect(err).toMatch(word)
@@ -237,9 +237,9 @@ describe('files', () => {
   }
 
   test('a configuration is refused with one line a fault and where it stands', async () => {
-    await bad(['serve', '--config', '/nope.yaml'], /\/nope\.yaml: cannot be read/)
-    await bad(['serve', '--config', file('no.yaml', ': [')], /no\.yaml/)
-    await bad(['serve', '--config', file('empty.yaml', '')], /empty\.yaml: \$/)
+    await expectRefused(['serve', '--config', '/nope.yaml'], /\/nope\.yaml: cannot be read/)
+    await expectRefused(['serve', '--config', file('no.yaml', ': [')], /no\.yaml/)
+    await expectRefused(['serve', '--config', file('empty.yaml', '')], /empty\.yaml: \$/)
     const lines = [
       'cluster: 5',
       'surprise: 1',
@@ -248,7 +248,12 @@ describe('files', () => {
       'nodes: {}',
       'proxmox: { entryPoints: [] }',
     ]
-    await bad(['serve', '--config', file('bad.yaml', lines.join('\n'))], /\$\.cluster/, /surprise/, /\$\.proxmox/)
+    await expectRefused(
+      ['serve', '--config', file('bad.yaml', lines.join('\n'))],
+      /\$\.cluster/,
+      /surprise/,
+      /\$\.proxmox/,
+    )
   })
 
   test('a secret that is not there is named by its place, before anything is opened', async () => {
@@ -257,7 +262,7 @@ describe('files', () => {
     const config = configFor(freshFolder('secret'), lab.ready, 'postgresql://127.0.0.1:9/none', (yaml) =>
       yaml.replaceAll(/proxmox-token/g, 'gone').replace(/bmc-pve2/, 'gone-too'),
     )
-    await bad(
+    await expectRefused(
       ['serve', '--config', config],
       /\$\.proxmox\.entryPoints\.0\.tokenSecret/,
       /\$\.nodes\.pve2\.bmc\.password/,
@@ -276,9 +281,9 @@ describe('files', () => {
       ['lab', 'serve', '--snapshot'],
       ['plan', '--drain', 'pve3', '--json', '--snapshot'],
     ]) {
-      await bad([...args, path], /nodes.*name/)
-      await bad([...args, file('no.json', '{')], /not JSON/)
-      await bad([...args, '/nope.json'], /\/nope\.json/)
+      await expectRefused([...args, path], /nodes.*name/)
+      await expectRefused([...args, file('no.json', '{')], /not JSON/)
+      await expectRefused([...args, '/nope.json'], /\/nope\.json/)
     }
   })
 })
