@@ -49,3 +49,7 @@ export type NooutLease = {
 }
 
 export const osdsOf = (ceph: CephObservation, host: NodeName) => ceph.osds.filter((osd) => osd.host === host)
+
+/** By the host's own flag or by the cluster's: either keeps the host's data where it is. */
+export const isNooutSet = (ceph: CephObservation, host: NodeName) =>
+  (ceph.hostFlags[host] ?? []).includes('noout') || ceph.flags.includes('noout')

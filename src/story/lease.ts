@@ -1,5 +1,5 @@
 /** The noout lease on the node's host: taken, asserted, renewed, given back. Never cleared while the host's OSDs are down. */
-import { type CephObservation, type NooutLease, osdsOf } from '#domain/ceph'
+import { type CephObservation, isNooutSet, type NooutLease, osdsOf } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import { backBlockers } from './conditions/storage.ts'
 import { passGate } from './gate.ts'
@@ -16,9 +16,11 @@ export async function takeLease(story: Story): Promise<void> {
     if (ceph === 'none') return null
     const ofHost = ceph.hostFlags[node] ?? []
     // Where noout reaches the whole cluster, one that stood there before is not ours to clear either.
-    return storage.nooutScope === 'cluster' ? [...ofHost, ...ceph.flags] : ofHost
+    const flags = storage.nooutScope === 'cluster' ? [...ofHost, ...ceph.flags] : ofHost
+    return { flags, out: osdsOf(ceph, node).flatMap((osd) => (osd.in ? [] : [osd.id])) }
   })
   if (before === null) return
+  story.heard.outBefore = before.out
   const setAtMs = await story.saga.nowMs()
   const reason = `${node}: ${story.input.finding.text}`
   const lease: NooutLease = {
@@ -27,7 +29,7 @@ export async function takeLease(story: Story): Promise<void> {
     reason,
     setAtMs,
     expiresAtMs: setAtMs + policy.leaseS * 1000,
-    flagsBefore: before,
+    flagsBefore: before.flags,
   }
   await putLease(story, lease, { undo: () => releaseLease(story) })
   await setNoout(story)
@@ -55,7 +57,7 @@ async function setNoout(story: Story): Promise<void> {
   const { node } = story.input
   const stands = async () => {
     const ceph = await storage.observe()
-    return ceph !== 'none' && ((ceph.hostFlags[node] ?? []).includes('noout') || ceph.flags.includes('noout'))
+    return ceph !== 'none' && isNooutSet(ceph, node)
   }
   await insist(story, {
     act: { kind: 'set-noout', node, scope: storage.nooutScope },
@@ -79,8 +81,7 @@ export function leaseLook(
   ceph: CephObservation | 'none',
   nowMs: number,
 ): LeaseLook {
-  const { node } = story.input
-  const stands = ceph !== 'none' && ((ceph.hostFlags[node] ?? []).includes('noout') || ceph.flags.includes('noout'))
+  const stands = ceph !== 'none' && isNooutSet(ceph, story.input.node)
   return { lease: lease?.owner === ownerOf(story) ? lease : null, stands, nowMs }
 }
 
@@ -140,6 +141,10 @@ async function retakeLease(story: Story, nowMs: number): Promise<void> {
   await setNoout(story)
 }
 
+/** Those of the node that held data when we took the lease. */
+export const osdsToComeBack = (story: Story, ceph: CephObservation) =>
+  osdsOf(ceph, story.input.node).filter(({ id }) => !story.heard.outBefore.includes(id))
+
 const READINGS_APART_MS = 10_000
 /** OSDs that start and PGs that catch up are no news for this long. */
 export const REJOINS_QUIETLY_MS = 5 * 60_000
@@ -151,7 +156,7 @@ export async function waitUntilBack(story: Story, stage: 'verify' | 'reintegrate
   let cleanReadings = 0
   const ask = async () => {
     const ceph = await story.ports.storage.observe()
-    return ceph === 'none' ? [] : backBlockers(ceph, node)
+    return ceph === 'none' ? [] : backBlockers(ceph, node, story.heard.outBefore)
   }
   while (cleanReadings < 2) {
     await passGate(story, { stage, ask, limitMs, quietMs: REJOINS_QUIETLY_MS })
@@ -161,7 +166,9 @@ export async function waitUntilBack(story: Story, stage: 'verify' | 'reintegrate
   }
   const ceph = await look(story, 'the OSDs that are back', async () => {
     const now = await story.ports.storage.observe()
-    return now === 'none' ? null : { osds: osdsOf(now, node).map((osd) => osd.id), clean: now.placementGroups.clean }
+    return now === 'none'
+      ? null
+      : { osds: osdsToComeBack(story, now).map((osd) => osd.id), clean: now.placementGroups.clean }
   })
   if (ceph !== null) await note(story, { kind: 'osds-back', node, osds: ceph.osds, cleanPgs: ceph.clean })
 }
@@ -174,10 +181,11 @@ export async function releaseLease(story: Story): Promise<void> {
   const { storage } = story.ports
   const { node } = story.input
   const state = await look(story, `whether the lease of ${node} may go`, async () => {
-    const lease = await storage.readLease(node)
+    // Deleted behind our back since the last look: the flag is ours all the same.
+    const lease = (await storage.readLease(node)) ?? story.heard.lease
     const ceph = await storage.observe()
     if (ceph === 'none' || lease === undefined || lease.owner !== ownerOf(story)) return null
-    const isUp = osdsOf(ceph, node).every((osd) => osd.up && osd.in)
+    const isUp = osdsToComeBack(story, ceph).every((osd) => osd.up && osd.in)
     return { isUp, stoodBefore: lease.flagsBefore.includes('noout'), setAtMs: lease.setAtMs }
   })
   if (state === null) return
@@ -210,7 +218,7 @@ async function clearNoout(story: Story): Promise<void> {
     run: async () => {
       if (!(await stands())) return { is: 'already' }
       const ceph = await storage.observe()
-      if (ceph !== 'none' && !osdsOf(ceph, node).every((osd) => osd.up)) {
+      if (ceph !== 'none' && !osdsToComeBack(story, ceph).every((osd) => osd.up)) {
         return { is: 'failed', text: `the OSDs of ${node} are down: noout stays` }
       }
       await storage.clearNoout(node)

@@ -1,13 +1,12 @@
 /** Power on, and the way back from a shutdown, whatever state the node was left in. */
 
 import { withoutLifted } from '#domain/blocker'
-import { osdsOf } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
 import { hardwareBlockers } from '#verify/decide'
 import { identityBlockers } from './conditions/who.ts'
 import { readHardware } from './hardware.ts'
 import { proveIdentity } from './identity.ts'
-import { waitUntilBack } from './lease.ts'
+import { osdsToComeBack, waitUntilBack } from './lease.ts'
 import { insist } from './perform.ts'
 import { look, note, pass, type Story, StoryStuck } from './story.ts'
 
@@ -104,7 +103,7 @@ async function findState(story: Story): Promise<Found> {
     if (!(await isOnline(story))) return 'between'
     const ceph = await story.ports.storage.observe()
     if (ceph === 'none') return 'whole'
-    return osdsOf(ceph, node).every((osd) => osd.up) ? 'whole' : 'between'
+    return osdsToComeBack(story, ceph).every((osd) => osd.up) ? 'whole' : 'between'
   } catch (error) {
     if (!(error instanceof DriverError)) throw error
     return 'between'

@@ -42,6 +42,8 @@ export type Heard = {
   refusedFor: string | undefined
   /** What the node was made of before anything was touched. */
   hardware: Hardware | undefined
+  /** OSDs of the node that held no data when we took the lease: dead disks, say. They are not ours to bring back. */
+  outBefore: readonly number[]
   /** Ours, while we hold it. */
   lease: NooutLease | undefined
   /** The expiry that was shouted already. */
@@ -87,6 +89,7 @@ export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, sta
     arrived: {},
     refusedFor: undefined,
     hardware: undefined,
+    outBefore: [],
     lease: undefined,
     shoutedAtMs: undefined,
     leftAlone: undefined,

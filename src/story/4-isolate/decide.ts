@@ -1,6 +1,6 @@
 /** What must hold before the power of a node may go. Pure; safety.md's list, every condition a blocker with a name. */
 import type { Blocker } from '#domain/blocker'
-import { type CephObservation, type NooutLease, osdsOf } from '#domain/ceph'
+import { type CephObservation, isNooutSet, type NooutLease, osdsOf } from '#domain/ceph'
 import type { ClusterObservation } from '#domain/cluster'
 import type { NodeName } from '#domain/ids'
 import { lrmBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
@@ -62,7 +62,7 @@ export function leaseBlockers({ node, nowMs, ceph, lease, owner }: IsolateFacts)
   if (ceph === 'none') return []
   const lifts = 'it is set again'
   const held = lease?.owner === owner
-  const stands = (ceph.hostFlags[node] ?? []).includes('noout') || ceph.flags.includes('noout')
+  const stands = isNooutSet(ceph, node)
   if (!held || !stands) {
     const text = held ? `noout of ${node} was cleared by somebody else` : `no noout lease of ours on ${node}`
     return [{ kind: 'lease-not-held', node, text, lifts }]

@@ -99,11 +99,12 @@ function selBlocker(node: NodeName, records: readonly Signal[], lifts: string): 
 /** What was proven, in sentences, and what could not be seen. */
 export function evidenceOf(before: Hardware, after: Hardware, soakS: number, fanCount: number): readonly string[] {
   const count = (all: Known<readonly unknown[]>) => (all === 'unknown' ? 'not seen' : `${all.length}`)
+  const werePcieErrorsSeen = before.pcieCorrectedErrorCount !== 'unknown' && after.pcieCorrectedErrorCount !== 'unknown'
   return [
     `hardware as before: DIMMs ${count(after.dimms)}, disks ${count(after.disks)}, NICs ${count(after.nics)}, fans ${count(after.fans)}`,
-    `${fanCount} fans in band for ${Math.round(soakS / 60)} min`,
+    fanCount === 0 ? 'fans: not seen' : `${fanCount} fans in band for ${Math.round(soakS / 60)} min`,
     'event log clean since the repair',
-    ...(before.pcieCorrectedErrorCount === 'unknown' ? ['PCIe error counts: not seen'] : ['PCIe errors: none new']),
+    werePcieErrorsSeen ? 'PCIe errors: none new' : 'PCIe error counts: not seen',
     ...(after.clockSkewMs === 'unknown' ? ['clock: not seen'] : [`clock ${Math.round(after.clockSkewMs)} ms off`]),
   ]
 }

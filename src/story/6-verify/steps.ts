@@ -3,6 +3,7 @@ import { type Blocker, withoutLifted } from '#domain/blocker'
 import { DriverError } from '#domain/driver-error'
 import type { WorkOrderAnswer } from '#domain/maintenance'
 import type { Hardware } from '#domain/node'
+import type { Signal } from '#domain/signal'
 import { readHardware } from '../hardware.ts'
 import { keepLease } from '../lease.ts'
 import { notify } from '../notify.ts'
@@ -50,8 +51,7 @@ async function endOfEventLog(story: Story): Promise<string | undefined> {
   for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
     const read = await look(story, 'the end of the event log', async () => {
       const { signals, cursor } = await readSignals(story, '')
-      const isSilent = signals.some((signal) => signal.is === 'bmc' && signal.event === 'unreachable')
-      return isSilent ? null : cursor
+      return isSilent(signals) ? null : cursor
     })
     if (read !== null) return read
     await pass(story, BMC_LOOK_EVERY_MS)
@@ -109,7 +109,7 @@ async function soak(story: Story, before: Hardware, after: Hardware, cursorAtPow
 
 function neverSeen({ input: { node } }: Story, seen: number, wanted: number): Blocker {
   const text = `the fans of ${node} were seen in ${seen} of ${wanted} looks: nobody can say that they ran in band`
-  return { kind: 'unmeasured', node, text, lifts: 'the BMC answers again, or an approver lifts it' }
+  return { kind: 'unmeasured', node, text, lifts: 'the BMC answers again: back to repair' }
 }
 
 async function lookAtSoak(story: Story, cursor: string): Promise<SoakLook> {
@@ -117,6 +117,8 @@ async function lookAtSoak(story: Story, cursor: string): Promise<SoakLook> {
   try {
     const fans = await story.ports.bmc.fans(node)
     const read = await readSignals(story, cursor)
+    // Fans were seen and the log was not: no evidence for both.
+    if (isSilent(read.signals)) return { blockers: [], cursor, fans: 'unseen' }
     const blockers = [
       ...soakBlockers(node, fans, read.signals),
       ...(await stillOnline(story)),
@@ -128,6 +130,9 @@ async function lookAtSoak(story: Story, cursor: string): Promise<SoakLook> {
     return { blockers: [], cursor, fans: 'unseen' }
   }
 }
+
+const isSilent = (signals: readonly Signal[]) =>
+  signals.some((signal) => signal.is === 'bmc' && signal.event === 'unreachable')
 
 const readSignals = (story: Story, cursor: string) => story.ports.bmc.signals(story.input.node, cursor)
 

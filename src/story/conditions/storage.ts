@@ -74,7 +74,13 @@ function elsewhereBlockers(ceph: CephObservation, host: NodeName): readonly Bloc
   const down = ceph.osds.filter((osd) => osd.host !== host && !osd.up)
   if (down.length === 0) return []
   const names = down.map((osd) => `osd.${osd.id} on ${osd.host}`).join(', ')
-  return [{ kind: 'osd-down-elsewhere', text: `${names} down`, lifts: 'they are up again, or out and Ceph has healed' }]
+  return [
+    {
+      kind: 'osd-down-elsewhere',
+      text: `${names} down`,
+      lifts: 'they are up again, or taken out of Ceph for good (ceph osd purge) and it has healed',
+    },
+  ]
 }
 
 function monitorBlockers(ceph: CephObservation, host: NodeName, atLeast: number): readonly Blocker[] {
@@ -128,9 +134,9 @@ export function elsewhereFlagBlockers(
   })
 }
 
-/** All OSDs of the host up and in, and every PG clean. */
-export function backBlockers(ceph: CephObservation, host: NodeName): readonly Blocker[] {
-  const away = osdsOf(ceph, host).filter((osd) => !osd.up || !osd.in)
+/** All OSDs of the host up and in, but for those that held no data before, and every PG clean. */
+export function backBlockers(ceph: CephObservation, host: NodeName, outBefore: readonly number[]): readonly Blocker[] {
+  const away = osdsOf(ceph, host).filter((osd) => !(osd.up && osd.in) && !outBefore.includes(osd.id))
   const blockers: Blocker[] = []
   if (away.length > 0) {
     const names = away.map((osd) => `osd.${osd.id}`).join(', ')
