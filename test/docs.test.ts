@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseConfig } from '#app/config'
+import { cephxCommand } from '#drivers/ceph/cephx-caps'
 import { COMMANDS } from '#surfaces/cli/commands'
 import { filesBelow, linesOf, ROOT, textOf } from './tidy.ts'
 
@@ -21,6 +22,10 @@ test('every link inside the repository leads to a file', () => {
 test('the example configuration of docs/operations.md is accepted as it stands', () => {
   const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(textOf('docs/operations.md')) ?? []
   expect(parseConfig(example, 'docs/operations.md').cluster).toBe('mad1')
+})
+
+test('the Ceph user of docs/operations.md has the rights that the driver needs', () => {
+  expect(textOf('docs/operations.md')).toContain(cephxCommand)
 })
 
 test('every command that the documents name exists', () => {

@@ -8,7 +8,7 @@ import { moveFacts, partnersOf } from '#drain/decide'
 import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
 import { proposeWayHome } from '#plan/way-home'
-import { movingBlockers, othersAwayBlockers, quorumBlockers } from './conditions/quorum.ts'
+import { brakeBlockers } from './conditions/quorum.ts'
 import { observeAfterMoves, putRight } from './fresh-look.ts'
 import { passGate } from './gate.ts'
 import { notify } from './notify.ts'
@@ -117,11 +117,7 @@ async function waitForAnother(story: Story, tired: Stays): Promise<void> {
   await passGate(story, { stage: 'reintegrate', ask, everyMs: 60_000 })
 }
 
-async function brakes(story: Story) {
-  const { node } = story.input
-  const cluster = await story.ports.hypervisor.observe()
-  return [...quorumBlockers(cluster, node), ...othersAwayBlockers(cluster, node), ...movingBlockers(cluster)]
-}
+const brakes = async ({ ports, input }: Story) => brakeBlockers(await ports.hypervisor.observe(), input.node)
 
 type Next = {
   readonly inputs: readonly MoveInput[]

@@ -40,10 +40,10 @@ const REPAIR_ROUNDS_LIMIT = 5
 export function maintenanceSaga(ports: Ports): SagaFunction<MaintenanceInput & Json, MaintenanceResult & Json> {
   return async (saga: Saga, input) => {
     if (input.definitionVersion !== DEFINITION_VERSION) {
-      return {
-        ending: 'failed',
-        text: `this program knows version ${DEFINITION_VERSION} of the story, not ${input.definitionVersion}`,
-      }
+      // Crashed, not ended: its keys stay held, its node may be off, and a program that knows its version goes on with it.
+      throw new Error(
+        `it began under version ${input.definitionVersion} of the story, and this program knows ${DEFINITION_VERSION}`,
+      )
     }
     const story = tellStory(saga, ports, input)
     const { node, finding, requestedBy } = input

@@ -2,12 +2,17 @@
 import { expect, it } from 'vitest'
 import type { NooutLease } from '#domain/ceph'
 import { nodeName } from '#domain/ids'
+import type { Json } from '#domain/json'
+import type { MaintenanceInput } from '#domain/maintenance'
 import { DEFAULT_PLAN_POLICY } from '#domain/policy'
 import { type IsolateFacts, leaseBlockers } from '#isolate/decide'
 import { START_AT_MS, smallSnapshot } from '#lab/testing/small-world'
 import { checkPlan } from '#plan/check-plan'
 import { violationBlockers } from '#plan/steps'
 import { aCluster, aGuest, aNode, planOf } from '#plan/testing'
+import type { Ports } from '#ports/all'
+import type { Saga } from '#ports/saga'
+import { maintenanceSaga } from '#story/maintenance'
 
 const pve3 = nodeName('pve3')
 const lease: NooutLease = {
@@ -56,4 +61,9 @@ it('a plan that breaks a rule is refused by the independent checker, whoever mad
   expect(violationBlockers(checkPlan({ cluster, plan, policy }))).toEqual([])
   const kinds = violationBlockers(checkPlan({ cluster, plan: wrong, policy })).map(({ kind }) => kind)
   expect(new Set(kinds)).toEqual(new Set(['plan-violates-rules']))
+})
+
+it('a maintenance that began under another version of the story does not end: its node may be off', async () => {
+  const began = { definitionVersion: 99 } as MaintenanceInput & Json
+  await expect(maintenanceSaga({} as Ports)({} as Saga, began)).rejects.toThrow('version 99')
 })

@@ -15,3 +15,8 @@ const mon = [
 ].join(', ')
 
 export const cephxCaps = { mon, mgr: 'allow command "osd ok-to-stop"' } as const
+
+/** What a person pastes on a node, as docs/operations.md shows it. */
+export const cephxCommand = `ceph auth get-or-create ${CEPHX_USER} \\
+  mon '${cephxCaps.mon}' \\
+  mgr '${cephxCaps.mgr}'`

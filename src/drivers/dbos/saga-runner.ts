@@ -321,13 +321,13 @@ export class SagaRunner {
     }
   }
 
-  /** Lets go of the saga in this run; whoever is alive, perhaps we ourselves, takes it up again over its records. */
   /** For a saga that DBOS believes to run here and that does not: its claim went through, its beginning did not. */
   async giveBack({ id, ownerToken }: Owned): Promise<void> {
     this.#parts.log(`${id} was claimed and never begun here; it will be taken up again`)
     await this.#parts.store.giveBack(id, ownerToken, INTERNAL_QUEUE_NAME)
   }
 
+  /** Lets go of the saga in this run; whoever is alive, perhaps we ourselves, takes it up again over its records. */
   #drop(owned: Owned, error: unknown, reject: (error: Error) => void): void {
     const { id, ownerToken } = owned
     if (this.#isStopped) return

@@ -4,7 +4,7 @@ import type { NodeName, Vmid } from '#domain/ids'
 import * as commands from '#lab/world/commands'
 import { guestOf, isRunning, runningAt } from '#lab/world/guests'
 import type { LabWorld } from '#lab/world/lab-world'
-import { reachable } from '#lab/world/queries'
+import { quorate, reachable } from '#lab/world/queries'
 import type { World, WorldGuest, WorldTask } from '#lab/world/state'
 import type { Hypervisor, Whereabouts } from '#ports/hypervisor'
 import { ask, look } from './ask.ts'
@@ -54,7 +54,7 @@ function nodePart(lab: LabWorld): Pick<Hypervisor, NodePart> {
       return 'set'
     },
     maintenanceMode: async (node) => {
-      if (!world.cluster.maintenanceModeAvailable) return 'unavailable'
+      if (!world.cluster.maintenanceModeAvailable || !world.cluster.haInUse) return 'unavailable'
       const call = { api: 'proxmox', path: '/cluster/ha/status', doing: `read ${node}'s maintenance mode` } as const
       return look(lab, call, () => (world.nodes[node]?.haMaintenance === 'on' ? 'on' : 'off'))
     },
@@ -65,9 +65,9 @@ function nodePart(lab: LabWorld): Pick<Hypervisor, NodePart> {
       )
     },
     nodeOnline: async (node) =>
-      look(lab, { api: 'proxmox', path: '/cluster/status', doing: `ask whether ${node} is online` }, () => {
-        return world.nodes[node]?.online === true
-      }),
+      look(lab, { api: 'proxmox', path: '/cluster/status', doing: `ask whether ${node} is online` }, () =>
+        isOnline(world, node),
+      ),
     hardware: async (node) =>
       ask(
         lab,
@@ -78,6 +78,15 @@ function nodePart(lab: LabWorld): Pick<Hypervisor, NodePart> {
         },
       ),
   }
+}
+
+/** A member without quorum sees everybody else offline: that is no word of the cluster. */
+function isOnline(world: World, name: NodeName): boolean {
+  const doing = `ask whether ${name} is online`
+  if (!quorate(world)) throw new DriverError('proxmox', doing, { retry: 'later', text: 'no quorum there' })
+  const node = world.nodes[name]
+  if (!node) throw new DriverError('proxmox', doing, { retry: 'never', text: 'the cluster has no such node' })
+  return node.online
 }
 
 function hardwareNow(world: World, name: NodeName) {

@@ -4,8 +4,15 @@ import type { CephObservation } from '#domain/ceph'
 import { type ClusterObservation, guestsOn, nodeOf } from '#domain/cluster'
 import type { NodeName } from '#domain/ids'
 import type { StoryPolicy } from '#domain/policy'
-import { busyBlockers, movingBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
-import { cephBlockers, type ElsewhereFlag, elsewhereFlagBlockers, nooutBlockers } from '../conditions/storage.ts'
+import { brakeBlockers, busyBlockers } from '../conditions/quorum.ts'
+import {
+  cephBlockers,
+  type ElsewhereFlag,
+  elsewhereFlagBlockers,
+  nooutBlockers,
+  type OkToStop,
+  okToStopBlockers,
+} from '../conditions/storage.ts'
 import { type IdentityProof, identityBlockers, nodeBlockers } from '../conditions/who.ts'
 
 export type Facts = {
@@ -17,7 +24,7 @@ export type Facts = {
   readonly identity: IdentityProof
   readonly maintenanceMode: 'on' | 'off' | 'unavailable'
   readonly nooutScope: 'host' | 'cluster'
-  readonly okToStop: { readonly ok: boolean; readonly text: string } | 'not-asked'
+  readonly okToStop: OkToStop
   /** A lease of ours stands on the host: an earlier run of ours, or this one. */
   readonly leaseIsOurs: boolean
   readonly elsewhere: readonly ElsewhereFlag[]
@@ -30,9 +37,7 @@ export function conditionsToBegin(facts: Facts): readonly Blocker[] {
   return [
     ...whoIsWho,
     ...identityBlockers(node, facts.identity),
-    ...quorumBlockers(cluster, node),
-    ...othersAwayBlockers(cluster, node),
-    ...movingBlockers(cluster),
+    ...brakeBlockers(cluster, node),
     ...busyBlockers(cluster, node),
     ...maintenanceModeBlockers(facts),
     ...windowBlockers(policy, facts.nowMs),
@@ -40,14 +45,8 @@ export function conditionsToBegin(facts: Facts): readonly Blocker[] {
     ...(ceph === 'none' ? [] : nooutBlockers(ceph, node, facts.leaseIsOurs)),
     ...(ceph === 'none' ? [] : scopeBlockers(facts)),
     ...elsewhereFlagBlockers(facts.elsewhere, cluster),
-    ...okToStopBlockers(facts),
+    ...okToStopBlockers(node, facts.okToStop),
   ]
-}
-
-function okToStopBlockers({ okToStop, node }: Facts): readonly Blocker[] {
-  if (okToStop === 'not-asked' || okToStop.ok) return []
-  const text = `Ceph says that not all OSDs of ${node} may stop together: ${okToStop.text}`
-  return [{ kind: 'osds-not-ok-to-stop', node, text, lifts: 'Ceph has healed, or has more copies elsewhere' }]
 }
 
 function scopeBlockers({ nooutScope, node }: Facts): readonly Blocker[] {

@@ -8,7 +8,7 @@ import type { Json } from '#domain/json'
 import type { Move, Plan } from '#domain/plan'
 import { checkPlan } from '#plan/check-plan'
 import { originOf, proposeRevision, violationBlockers } from '#plan/steps'
-import { busyBlockers, movingBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
+import { brakeBlockers, busyBlockers } from '../conditions/quorum.ts'
 import { observeAfterMoves } from '../fresh-look.ts'
 import { passGate } from '../gate.ts'
 import { setMaintenanceMode } from '../maintenance-mode.ts'
@@ -135,12 +135,10 @@ function inputOf(story: Story, move: MoveInput['move'], facts: MoveFacts | undef
 const forgetTries = (troubles: Troubles): Troubles =>
   Object.fromEntries(Object.entries(troubles).map(([guest, trouble]) => [guest, { ...trouble, tries: 0 }]))
 
-/** What stops new moves at once; the ones under way go on to their end. */
 async function brakes(story: Story): Promise<readonly Blocker[]> {
   const { node } = story.input
   const cluster = await story.ports.hypervisor.observe({ avoid: node })
-  const away = othersAwayBlockers(cluster, node)
-  return [...quorumBlockers(cluster, node), ...away, ...movingBlockers(cluster), ...busyBlockers(cluster, node)]
+  return [...brakeBlockers(cluster, node), ...busyBlockers(cluster, node)]
 }
 
 type Now = { readonly next: Next; readonly facts: readonly MoveFacts[] }

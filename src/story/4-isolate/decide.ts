@@ -4,7 +4,14 @@ import { type CephObservation, isNooutSet, type NooutLease, osdsOf } from '#doma
 import type { ClusterObservation } from '#domain/cluster'
 import type { NodeName } from '#domain/ids'
 import { lrmBlockers, othersAwayBlockers, quorumBlockers } from '../conditions/quorum.ts'
-import { cephBlockers, type ElsewhereFlag, elsewhereFlagBlockers, nooutBlockers } from '../conditions/storage.ts'
+import {
+  cephBlockers,
+  type ElsewhereFlag,
+  elsewhereFlagBlockers,
+  nooutBlockers,
+  type OkToStop,
+  okToStopBlockers,
+} from '../conditions/storage.ts'
 import { type IdentityProof, identityBlockers } from '../conditions/who.ts'
 
 export type IsolateFacts = {
@@ -13,7 +20,7 @@ export type IsolateFacts = {
   readonly cluster: ClusterObservation
   readonly ceph: CephObservation | 'none'
   readonly identity: IdentityProof
-  readonly okToStop: { readonly ok: boolean; readonly text: string } | 'not-asked'
+  readonly okToStop: OkToStop
   readonly lease: NooutLease | undefined
   readonly owner: string
   readonly monitorsLeftAtLeast: number
@@ -35,7 +42,7 @@ export function isolateBlockers(facts: IsolateFacts): readonly Blocker[] {
     ...ofCeph,
     ...ofNoout,
     ...elsewhereFlagBlockers(facts.elsewhere, cluster),
-    ...okToStopBlockers(facts),
+    ...okToStopBlockers(node, facts.okToStop),
   ]
 }
 
@@ -71,10 +78,4 @@ export function leaseBlockers({ node, nowMs, ceph, lease, owner }: IsolateFacts)
     return [{ kind: 'lease-expired', node, text: `the noout lease of ${node} has run out`, lifts: 'it is renewed' }]
   }
   return []
-}
-
-function okToStopBlockers({ okToStop, node }: IsolateFacts): readonly Blocker[] {
-  if (okToStop === 'not-asked' || okToStop.ok) return []
-  const text = `Ceph says that not all OSDs of ${node} may stop together: ${okToStop.text}`
-  return [{ kind: 'osds-not-ok-to-stop', node, text, lifts: 'Ceph has healed, or has more copies elsewhere' }]
 }

@@ -59,6 +59,13 @@ export function movingBlockers(cluster: ClusterObservation): readonly Blocker[] 
   return blockers
 }
 
+/** What stops new moves at once, on the way out and on the way home; the ones under way go on to their end. */
+export const brakeBlockers = (cluster: ClusterObservation, name: NodeName): readonly Blocker[] => [
+  ...quorumBlockers(cluster, name),
+  ...othersAwayBlockers(cluster, name),
+  ...movingBlockers(cluster),
+]
+
 /** Tasks on the node that are not ours: restores, clones, backups are waited for. */
 export function busyBlockers(cluster: ClusterObservation, name: NodeName): readonly Blocker[] {
   const ours = new Set(['qmigrate', 'vzmigrate', 'hamigrate'])

@@ -30,6 +30,15 @@ export function cephBlockers(ceph: CephObservation, host: NodeName, monitorsLeft
   ]
 }
 
+/** Ceph's own answer for all OSDs of a host together; 'not-asked' where none is up. */
+export type OkToStop = { readonly ok: boolean; readonly text: string } | 'not-asked'
+
+export function okToStopBlockers(host: NodeName, answer: OkToStop): readonly Blocker[] {
+  if (answer === 'not-asked' || answer.ok) return []
+  const text = `Ceph says that not all OSDs of ${host} may stop together: ${answer.text}`
+  return [{ kind: 'osds-not-ok-to-stop', node: host, text, lifts: 'Ceph has healed, or has more copies elsewhere' }]
+}
+
 function poolBlockers(ceph: CephObservation): readonly Blocker[] {
   return ceph.pools
     .filter((pool) => pool.size - 1 < 2)

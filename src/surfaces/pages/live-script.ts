@@ -12,6 +12,7 @@ export const LIVE_SCRIPT = `'use strict'
       if (!answer.ok) return
       const next = new DOMParser().parseFromString(await answer.text(), 'text/html')
       const [old, live] = [document, next].map((page) => page.querySelector('[data-live]'))
+      for (const { id } of document.querySelectorAll('details[open]')) next.getElementById(id)?.setAttribute('open', '')
       const focused = document.activeElement?.getAttribute('href')
       if (old && live) { old.replaceWith(live); document.title = next.title }
       if (focused) document.querySelector('a[href="' + CSS.escape(focused) + '"]')?.focus()

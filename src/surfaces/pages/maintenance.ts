@@ -13,6 +13,8 @@ import { figuresCard, movesCard } from './maintenance-figures.ts'
 const REFRESH_S = 5
 /** The newest; the API gives all. */
 const JOURNAL_ROWS_SHOWN = 200
+/** The rest is folded: on a phone the journal would be ten times as long as everything else. */
+const JOURNAL_ROWS_OPEN = 20
 
 export type MaintenancePageInput = Frame & {
   readonly head: MaintenanceHead
@@ -143,7 +145,12 @@ function peopleCard({ published, guests }: MaintenanceView, path: string): Html 
 
 function journalCard(view: MaintenanceView, rows: readonly JournalRow[], path: string): Html {
   const newest = rows.slice(-JOURNAL_ROWS_SHOWN).reverse()
+  const older = newest.slice(JOURNAL_ROWS_OPEN)
   return html`<section class="card"><h2>Journal</h2>
 <p class="small dim">Newest first${rows.length > newest.length && `, the last ${newest.length} of ${rows.length}`}; each row names the hash of the row before. <a href="/api${path}/journal">All of it as JSON</a></p>
-<ol class="journal" reversed>${newest.map((row) => html`<li><time class="num" datetime="${new Date(row.atMs).toISOString()}" title="${timeText(row.atMs)} UTC">${sinceText(row.atMs, view.openedAtMs)}</time><span>${renderEvent(row.event)}</span></li>`)}</ol></section>`
+${journalList(newest.slice(0, JOURNAL_ROWS_OPEN), view)}
+${older.length > 0 && html`<details id="older"><summary>${countText(older.length, 'older entry', 'older entries')}</summary>${journalList(older, view)}</details>`}</section>`
 }
+
+const journalList = (rows: readonly JournalRow[], view: MaintenanceView) =>
+  html`<ol class="journal" reversed>${rows.map((row) => html`<li><time class="num" datetime="${new Date(row.atMs).toISOString()}" title="${timeText(row.atMs)} UTC">${sinceText(row.atMs, view.openedAtMs)}</time><span>${renderEvent(row.event)}</span></li>`)}</ol>`

@@ -62,7 +62,7 @@ dl.figures dt { font-size: .8rem; color: var(--dim) } dl.figures dd { margin: 0;
 button.main, .button.main { background: var(--link); color: var(--card); border-color: var(--link) }
 button.danger, .button.danger { border-color: var(--bad); color: var(--bad) } button.main.danger { background: var(--bad); color: var(--card) }
 .journal { list-style: none; margin: 0; padding: 0; font-size: .9rem } .journal li { display: grid; grid-template-columns: 5.2rem minmax(0, 1fr); gap: .5rem; padding: .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere } .journal li:last-child { border: 0 }
-.journal time { color: var(--dim) }
+.journal time { color: var(--dim) } summary { cursor: pointer; color: var(--link); font-weight: 600; padding: .6rem 0 }
 label, legend { font-weight: 600; display: block; margin: .9rem 0 .25rem; padding: 0 } fieldset { border: 0; margin: 0; padding: 0; min-width: 0 }
 fieldset + fieldset { margin-top: 1.25rem }
 label.check { font-weight: 400; display: flex; gap: .75rem; align-items: flex-start; margin: 0; padding: .65rem 0; border-bottom: 1px solid var(--line) }
