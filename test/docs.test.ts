@@ -41,3 +41,12 @@ test('the README is one page', () => {
   const beforeTheLog = textOf('README.md').split('## The log of one night')[0] ?? ''
   expect(linesOf(beforeTheLog).length).toBeLessThanOrEqual(60)
 })
+
+test('the log of one night in the README is the one that the scenario plays', () => {
+  const [, night = ''] = textOf('README.md').split('## The log of one night')
+  const [, shown = ''] = /```text\n([\s\S]*?)```/.exec(night) ?? []
+  const played = textOf('scenarios/flapping-fan-is-repaired-and-everybody-comes-home/log.expect').split('\n')
+  const lines = shown.split('\n').filter((line) => line !== '' && line !== '…')
+  expect(lines.length).toBeGreaterThan(20)
+  expect(lines.filter((line) => !played.includes(line))).toEqual([])
+})

@@ -29,6 +29,13 @@ export type StartOutcome =
   | { readonly is: 'exists'; readonly id: MaintenanceId }
   | { readonly is: 'refused'; readonly text: string; readonly lifts: string }
 
+export type Release = { readonly by: string; readonly reason: string }
+
+export type ReleaseOutcome =
+  | { readonly is: 'released' }
+  | { readonly is: 'unknown-maintenance' }
+  | { readonly is: 'refused'; readonly text: string }
+
 export type Photo = { readonly name: string; readonly type: string; readonly bytes: Uint8Array }
 
 export type ControlPlane = {
@@ -45,6 +52,11 @@ export type ControlPlane = {
   answerWorkOrder(id: MaintenanceId, answer: WorkOrderAnswer, key: string): Promise<Accepted>
   /** The same key again starts nothing new. */
   start(request: StartRequest, key: string): Promise<StartOutcome>
+  /**
+   * A person takes over a maintenance that is stuck: it stays as it is, and gives back its hold on cluster and Ceph, so that
+   * another may begin. The journal says who and why.
+   */
+  release(id: MaintenanceId, release: Release, key: string): Promise<ReleaseOutcome>
   /** What detect holds now, of all clusters; newest first. */
   findings(): Promise<readonly Finding[]>
   /** The finished page for one customer. */

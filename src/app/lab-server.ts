@@ -123,7 +123,10 @@ async function describe(
     })),
     smtp: `127.0.0.1:${wires.smtpPort}`,
     control: controlUrl,
-    ceph: lab.state.ceph === 'none' ? 'none' : { command: cephCommand(), env },
+    ceph:
+      lab.state.ceph === 'none'
+        ? 'none'
+        : { command: cephCommand(), env, stopOsds: [...cephCommand(), 'stop-osd', '{osd}'] },
     haManager: {
       command: [
         execPath,

@@ -17,7 +17,15 @@ import type { Ports } from '#ports/all'
 import type { SagaEngine } from '#ports/saga'
 import { MAINTENANCE_SAGA } from '#story/maintenance'
 import { INBOX } from '#story/story'
-import type { Accepted, ControlPlane, MaintenanceHead, StartOutcome, StartRequest } from './control-plane.ts'
+import type {
+  Accepted,
+  ControlPlane,
+  MaintenanceHead,
+  Release,
+  ReleaseOutcome,
+  StartOutcome,
+  StartRequest,
+} from './control-plane.ts'
 
 export type LiveParts = {
   readonly cluster: ClusterName
@@ -57,12 +65,29 @@ export function liveControlPlane(
     answerWorkOrder: (id, answer, key) => send(parts, id, { key, answer }),
     start: (request, key) => startByWord(parts, request, key),
     startFor: (finding, by) => startMaintenance(parts, finding, by, `finding ${finding.node} ${finding.atMs}`),
+    release: (id, release, key) => releaseStuck(parts, id, release, key),
     findings: parts.findings,
     report: parts.readPage,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),
   }
+}
+
+/** Only what is stuck, or broke by a bug of ours: what still runs is aborted instead, and takes itself back. */
+async function releaseStuck(
+  parts: LiveParts,
+  id: MaintenanceId,
+  { by, reason }: Release,
+  key: string,
+): Promise<ReleaseOutcome> {
+  const status = await parts.engine.status(id)
+  if (status === undefined) return { is: 'unknown-maintenance' }
+  if (status.is === 'running') return { is: 'refused', text: `${id} still runs: abort it, and it takes itself back` }
+  const text = `${by} takes over: the hold on cluster and Ceph is given back (${reason})`
+  await parts.ports.journal.append({ maintenance: id, key: `release/${key}`, event: { kind: 'said', text } })
+  await parts.engine.release(id)
+  return { is: 'released' }
 }
 
 type Letter = { readonly key: string } & ({ readonly control: ControlMessage } | { readonly answer: WorkOrderAnswer })

@@ -1,5 +1,6 @@
 /** The whole control plane, started and ended in order: database, engine, journal, watch, facade. */
 
+import { join } from 'node:path'
 import type { NooutLease } from '#domain/ceph'
 import type { JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
@@ -7,6 +8,7 @@ import { clusterName, type MaintenanceId, maintenanceId, nodeName } from '#domai
 import type { Json } from '#domain/json'
 import { MOVE_SAGA, moveSaga } from '#drain/move'
 import { createDbosEngine } from '#drivers/dbos/engine'
+import { keepPhotoIn } from '#drivers/files/photos'
 import { labClock } from '#drivers/lab/clock'
 import { witnessedJournal } from '#drivers/lab/witness'
 import { PostgresDocuments } from '#drivers/postgres/documents'
@@ -102,6 +104,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
       return () => listeners.delete(listener)
     },
     readPage: (id, customer) => drivers.pages.read(id, customer),
+    keepPhoto: async (_, photo) => keepPhotoIn(join(config.stateDir, 'photos'), photo),
     simulated: config.lab !== undefined,
   })
   const watch: Watch = {

@@ -333,6 +333,10 @@ export class NightControlPlane implements ControlPlane {
     return { is: 'accepted' }
   }
 
+  async release(id: MaintenanceId): ReturnType<ControlPlane['release']> {
+    return (await this.maintenance(id)) === undefined ? { is: 'unknown-maintenance' } : { is: 'released' }
+  }
+
   async answerWorkOrder(_: MaintenanceId, answer: WorkOrderAnswer, key: string): Promise<{ readonly is: 'accepted' }> {
     if (this.sent.some((one) => one.key === key)) return { is: 'accepted' }
     this.sent.push({ message: answer, key })

@@ -1,10 +1,11 @@
 /** Runs ./coulisse as a user does, and remembers every process, so that a test can end what it started and see that nothing is left. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { afterAll } from 'vitest'
 
 const COMMAND = fileURLToPath(new URL('../../coulisse', import.meta.url))
 const LOOK_EVERY_MS = 10
@@ -97,10 +98,16 @@ export async function postJson(url: string, body: unknown, headers: Readonly<Rec
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
 }
 
-/** Open to the account under which root runs PostgreSQL. */
+const folders: string[] = []
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** Removed after the last test of its file. Open to the account under which root runs PostgreSQL. */
 export function freshFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `coulisse-${name}-`))
   chmodSync(folder, 0o755)
+  folders.push(folder)
   return folder
 }
 

@@ -193,6 +193,24 @@ describe('a demo that loses another of its processes', () => {
   )
 
   test(
+    'goes on where it was when all four are killed at once',
+    async () => {
+      const stateDir = stateFolder()
+      const killed = new DemoRun(stateDir)
+      await killed.reachesEvent('node-off')
+      const pids = Object.values(killed.pids()).map((pid) => pid ?? 0)
+      for (const pid of pids) killHard(pid)
+      await gone(...pids)
+      const again = new DemoRun(stateDir)
+      expect(await again.ended).toEqual(ended)
+      expect(again.summary().resumed).toBe(1)
+      expectWhole(again.summary())
+      expectWorldInOrder(stateDir)
+    },
+    ONE_DEMO_LIMIT_MS,
+  )
+
+  test(
     'leaves nothing running when only the launcher is killed, and --clean forgets the story',
     async () => {
       const stateDir = stateFolder()

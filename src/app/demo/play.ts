@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openWorkOrderOf } from '#domain/view'
 import type { Demo } from './launch.ts'
 import { approveAsOperator, breakFan, carryAnswers, hearStory, readTruth, type Told, worldTime } from './people.ts'
 import { readRealFigures } from './real.ts'
@@ -30,6 +31,7 @@ export async function playDemo(
   demo: Demo,
   options: { readonly signal: AbortSignal; readonly onTold: (told: Told, nowMs: number) => void },
 ): Promise<PlayedDemo> {
+  const startMs = Math.round(performance.now())
   let dead: string | undefined
   demo.broken.then((name) => {
     dead = name
@@ -47,11 +49,11 @@ export async function playDemo(
     if (told !== undefined && told.rows.length !== before) options.onTold(told, told.view.lastAtMs)
     if (told !== undefined && told.view.ended === undefined) {
       await approveAsOperator(demo.url, told)
-      await carryAnswers(demo.url, demo.control, told, carried)
+      if (openWorkOrderOf(told.view) !== undefined) await carryAnswers(demo.url, demo.control, told, carried)
     }
     await sleep(LOOK_EVERY_MS, undefined, { signal: options.signal }).catch(() => {})
   }
-  return { is: 'ended', told, summary: await sumUp(demo, told) }
+  return { is: 'ended', told, summary: await sumUp(demo, told, startMs) }
 }
 
 /** True when for long neither the journal nor the world has moved. The world is asked only while the journal stands. */
@@ -73,12 +75,13 @@ const hasTold = ({ rows }: Told) => {
   return ended >= 0 && rows.slice(ended).some(({ event }) => event.kind === 'did' && event.act.kind === 'notify')
 }
 
-async function sumUp(demo: Demo, told: Told): Promise<DemoSummary> {
+async function sumUp(demo: Demo, told: Told, startMs: number): Promise<DemoSummary> {
   const truth = await readTruth(demo.control)
   const summary = summarize({
     rows: told.rows,
     resumed: demo.resumed,
     brokenPromises: truth?.brokenPromises ?? ['the lab did not answer'],
+    startMs,
     // Since this process began: what a person waited for, the start of everything included.
     wallMs: Math.round(performance.now()),
     simulated: true,

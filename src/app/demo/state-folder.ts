@@ -30,6 +30,7 @@ const OURS = [
   'lab',
   'logs',
   'reports',
+  'photos',
   'secrets',
   'postgres',
   'config.yaml',

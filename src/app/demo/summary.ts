@@ -24,6 +24,9 @@ export type DemoSummary = {
   readonly journalEntries: number
   /** Only where Ceph and the BMCs were real: what the client saw that wrote and verified objects throughout. */
   readonly real?: RealFigures
+  /** Of wallMs: until PostgreSQL, the lab and the control plane were up. */
+  readonly startMs: number
+  /** Since the command began. */
   readonly wallMs: number
 }
 
@@ -42,6 +45,7 @@ export function summarize(facts: {
   readonly rows: readonly JournalRow[]
   readonly resumed: number
   readonly brokenPromises: readonly unknown[]
+  readonly startMs: number
   readonly wallMs: number
   readonly simulated: boolean
   readonly real?: RealFigures
@@ -72,6 +76,7 @@ export function summarize(facts: {
     reports: rows.flatMap(({ event }) => reportPath(event)),
     journalEntries: rows.length,
     ...(facts.real === undefined ? {} : { real: facts.real }),
+    startMs: facts.startMs,
     wallMs: facts.wallMs,
   }
 }

@@ -38,7 +38,9 @@ export function guestStories(rows: readonly JournalRow[], own: readonly Origin[]
   return own.map((origin) => {
     const moves = movesOf(rows, origin.vmid)
     const byOthers = rows.flatMap(({ atMs, event }) =>
-      event.kind === 'guest-moved-by-others' && event.guest === origin.vmid ? [{ atMs, to: event.to }] : [],
+      event.kind === 'guest-moved-by-others' && event.guest === origin.vmid && !isToldAlready(moves, atMs, event.to)
+        ? [{ atMs, to: event.to }]
+        : [],
     )
     return {
       vmid: origin.vmid,
@@ -58,6 +60,10 @@ export function guestStories(rows: readonly JournalRow[], own: readonly Origin[]
     }
   })
 }
+
+/** The journal says of a move of ours that HA chose its end; that is the same move, not one more. */
+const isToldAlready = (moves: readonly MoveStory[], atMs: number, to: NodeName) =>
+  moves.some((move) => isMoved(move) && move.endedAtMs === atMs && move.to === to)
 
 function endOf(
   origin: Origin,
@@ -85,7 +91,9 @@ function movesOf(rows: readonly JournalRow[], guest: Vmid): readonly MoveStory[]
     const startedAtMs = begun?.from === from && begun.to === to ? begun.startedAtMs : 'unknown'
     begun = undefined
     const is = event.outcome.is === 'failed' ? ('failed' as const) : ('moved' as const)
-    moves.push({ ...way, startedAtMs, endedAtMs: atMs, is, ...pauseOf(event.outcome, mode) })
+    // HA chose another node than we asked for: the row says where the guest really went.
+    const wentTo = event.outcome.is === 'failed' ? to : (event.outcome.at ?? to)
+    moves.push({ ...way, to: wentTo, startedAtMs, endedAtMs: atMs, is, ...pauseOf(event.outcome, mode) })
   }
   return begun ? [...moves, begun] : moves
 }

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Customer } from '#domain/customer'
-import { customerId, nodeName, type Vmid, vmid } from '#domain/ids'
+import type { Event, JournalRow } from '#domain/event'
+import { customerId, maintenanceId, nodeName, type Vmid, vmid } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
 import { type CustomerStory, customerStories, type RestartEstimate } from './decide.ts'
+import { guestStories } from './guest-story.ts'
 import { customerMail } from './mail.ts'
 import { customerPage } from './page.ts'
 import {
@@ -321,4 +323,34 @@ describe('over random journals', () => {
     expect(story.probe.unwatchedMoves).toBe(1)
     expect(shortText(story)).toContain('1 move it did not watch to the end.')
   })
+})
+
+test('a guest that HA took to another node than we asked for is shown where it went, as one move', () => {
+  const act = {
+    kind: 'migrate',
+    guest: vmid(101),
+    from: nodeName('pve3'),
+    to: nodeName('pve1'),
+    mode: 'live',
+    purpose: 'drain',
+  } as const
+  const origin = { vmid: vmid(101), name: 'web', kind: 'vm', node: nodeName('pve3'), status: 'running' } as const
+  const row = (seq: number, atMs: number, event: Event): JournalRow => ({
+    maintenance: maintenanceId('m'),
+    seq,
+    key: `k${seq}`,
+    atMs,
+    event,
+    prevHash: '',
+    hash: '',
+  })
+  const outcome = { is: 'done', measured: { blackoutMs: 60 }, at: nodeName('pve4') } as const
+  const rows = [
+    row(1, 1_000, { kind: 'intends', act }),
+    row(2, 9_000, { kind: 'did', act, outcome }),
+    row(3, 9_000, { kind: 'guest-moved-by-others', guest: vmid(101), from: nodeName('pve3'), to: nodeName('pve4') }),
+  ]
+  const [story] = guestStories(rows, [origin])
+  expect(story?.moves.map(({ to }) => to)).toEqual(['pve4'])
+  expect(story).toMatchObject({ movedByOthers: 0, endsOn: 'pve4' })
 })

@@ -74,6 +74,12 @@ export function startOf(body: unknown) {
 }
 
 /** One person pressing twice, or a program trying again, counts once. Without the header every request is a new one. */
+const releaseSchema = z.object({ by: z.string().trim().min(1).max(100), reason: z.string().trim().min(1).max(1000) })
+
+export function releaseOf(body: unknown) {
+  return parsed(releaseSchema, body)
+}
+
 export function keyOf(header: unknown, fresh: () => string): string {
   return header === undefined ? fresh() : parsed(Key, header)
 }

@@ -5,8 +5,8 @@ import { ACTIONS, can } from '#domain/can'
 import { customerId } from '#domain/ids'
 import { statusOf, waitingIn } from '#domain/status'
 import { headOf, reportOf, type SeenKeys, sendAnswer, sendControl } from './act.ts'
-import { afterSeqOf, answerOf, controlOf, idOf, keyOf, startOf } from './input.ts'
-import { ProblemError } from './problem.ts'
+import { afterSeqOf, answerOf, controlOf, idOf, keyOf, releaseOf, startOf } from './input.ts'
+import { notFound, notNow, ProblemError } from './problem.ts'
 
 /** What `GET /api/maintenances/:id` answers: the view, what people may do now, and who waits for what. */
 const describe = ({ id, cluster, view }: MaintenanceHead) => ({
@@ -60,6 +60,14 @@ export function addJsonRoutes(
     const message = controlOf(request.body)
     const key = keyOf(request.headers[KEY_HEADER], freshKey)
     await sendControl(controlPlane, { id: idOf(request.params), message, key, seen })
+    return reply.code(202).send({ accepted: true, key })
+  })
+
+  server.post('/api/maintenances/:id/release', async (request, reply) => {
+    const key = keyOf(request.headers[KEY_HEADER], freshKey)
+    const outcome = await controlPlane.release(idOf(request.params), releaseOf(request.body), key)
+    if (outcome.is === 'unknown-maintenance') throw notFound('such a maintenance')
+    if (outcome.is === 'refused') throw notNow(outcome.text)
     return reply.code(202).send({ accepted: true, key })
   })
 

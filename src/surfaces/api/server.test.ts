@@ -177,3 +177,12 @@ test('what came from outside is never markup', async () => {
   expect(page).not.toContain('<script>alert')
   expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
 })
+
+test('a stuck maintenance is taken over by a person, with his name and his reason', async () => {
+  const { server } = at('draining')
+  const post = (url: string, payload: object) => server.inject({ method: 'POST', url, payload })
+  expect((await post(`${api}/release`, { by: 'eva', reason: 'mended by hand' })).statusCode).toBe(202)
+  expect((await post(`${api}/release`, { by: 'eva' })).statusCode).toBe(422)
+  const unknown = await post('/api/maintenances/nobody/release', { by: 'eva', reason: 'mended by hand' })
+  expect(unknown.statusCode).toBe(404)
+})

@@ -92,6 +92,10 @@ export class ApiClient {
     await this.#call('POST', `/api/maintenances/${encodeURIComponent(id)}/control`, message)
   }
 
+  async release(id: string, release: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#call('POST', `/api/maintenances/${encodeURIComponent(id)}/release`, release)
+  }
+
   async answer(id: string, order: string, answer: Readonly<Record<string, unknown>>): Promise<void> {
     const path = `/api/maintenances/${encodeURIComponent(id)}/work-orders/${encodeURIComponent(order)}/answer`
     await this.#call('POST', path, answer)

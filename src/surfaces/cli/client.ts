@@ -30,6 +30,7 @@ export function addClientCommands(program: Command): void {
   addStatus(program)
   addStart(program)
   addActions(program)
+  addRelease(program)
   addWorkOrder(program)
   addJournal(program)
 }
@@ -113,6 +114,18 @@ const ACTS: readonly { readonly name: PersonAction; readonly text: string; reado
   { name: 'resume', text: 'go on after a pause', options: [] },
   { name: 'abort', text: 'take all back', options: ['reason'] },
 ]
+
+function addRelease(program: Command): void {
+  acting(program, 'release', 'take over a maintenance that is stuck, so that another may begin')
+    .argument('<id>', 'the maintenance')
+    .requiredOption('--reason <text>', 'why; stays in the journal')
+    .action(async (id: string, options: Acting & { readonly reason: string }) => {
+      const client = await clientFor(options)
+      const { by, reason } = options
+      const effect = `${id}: it stays as it is, yours to mend, and gives back its hold on cluster and Ceph`
+      await send(options, effect, () => client.release(id, { by, reason }))
+    })
+}
 
 function addActions(program: Command): void {
   for (const { name, text, options } of ACTS) {

@@ -18,7 +18,19 @@ export const COMMANDS: readonly CommandModule[] = [
   { names: ['bench'], load: async () => (await import('./bench.ts')).addBenchCommand },
   { names: ['verify'], load: async () => (await import('./verify.ts')).addVerifyCommand },
   {
-    names: ['status', 'start', 'approve', 'reject', 'lift', 'pause', 'resume', 'abort', 'work-order', 'journal'],
+    names: [
+      'status',
+      'start',
+      'approve',
+      'reject',
+      'lift',
+      'pause',
+      'resume',
+      'abort',
+      'release',
+      'work-order',
+      'journal',
+    ],
     load: async () => (await import('./client.ts')).addClientCommands,
   },
 ]

@@ -25,7 +25,7 @@ export function summaryText(summary: DemoSummary, stateDir: string): string {
     'What each customer reads:',
     ...summary.reports.map((path) => `  ${pathToFileURL(path)}`),
     `The whole journal (${summary.journalEntries} entries): ${stateDir}/journal.json`,
-    `  coulisse verify ${stateDir}/journal.json`,
+    `  ./coulisse verify ${stateDir}/journal.json`,
     '',
   ]
   return lines.filter((line, index) => line !== '' || lines[index - 1] !== '').join('\n')

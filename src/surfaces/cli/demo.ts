@@ -74,12 +74,12 @@ async function runDemo(options: Options): Promise<void> {
 
 async function finish(demo: Demo, played: PlayedDemo, options: Options, signal: AbortSignal): Promise<void> {
   if (played.is === 'stopped') {
-    process.stderr.write(`stopped; all is kept in ${demo.stateDir}, and the same command goes on from here\n`)
+    process.stderr.write(`stopped; ${whatNext(demo)}\n`)
     process.exitCode = 130
     return
   }
   if (played.is === 'broken') {
-    process.stderr.write(`${played.text}; all is kept in ${demo.stateDir}, and the same command goes on from here\n`)
+    process.stderr.write(`${played.text}; ${whatNext(demo)}\n`)
     process.exitCode = 1
     return
   }
@@ -91,6 +91,12 @@ async function finish(demo: Demo, played: PlayedDemo, options: Options, signal: 
   const left = await Promise.race([untilAborted(signal), demo.broken])
   if (left !== undefined) process.stderr.write(`${left} is gone\n`)
 }
+
+/** A real Ceph is taken down with its lab, so its story cannot go on. */
+const whatNext = ({ isReal, stateDir }: Demo) =>
+  isReal
+    ? 'its daemons are ended and their data is gone: the same command begins a new story'
+    : `all is kept in ${stateDir}, and the same command goes on from here`
 
 const untilAborted = (signal: AbortSignal) =>
   new Promise<undefined>((resolve) => {
