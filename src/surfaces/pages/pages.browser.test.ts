@@ -154,8 +154,10 @@ describe.skipIf(!hasBrowser)('in a browser', () => {
     const url = await server.listen({ host: '127.0.0.1', port: 0 })
     try {
       await withPage({}, async (page) => {
+        // Waited for from before: the stream may be open before the page has loaded.
+        const stream = page.waitForResponse((response) => response.url().includes('/events'))
         await page.goto(`${url}/maintenances/${NIGHT}`)
-        await page.waitForResponse((response) => response.url().includes('/events'))
+        await stream
         controlPlane.append({ kind: 'said', text: 'something new' })
         await page.getByText('something new').waitFor()
         expect(await page.locator('.journal').count()).toBe(1)
