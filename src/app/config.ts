@@ -173,7 +173,7 @@ export type Config = Omit<z.infer<typeof configSchema>, 'policy'> & { readonly p
 export type SecretRef = z.infer<typeof secretSchema>
 
 /** Bad input: one line a fault, with where it stands. The CLI prints them and exits 2. */
-export class ConfigFaults extends Error {
+class ConfigFaults extends Error {
   override readonly name = 'ConfigFaults'
   readonly faults: readonly string[]
   constructor(faults: readonly string[]) {

@@ -10,8 +10,7 @@ import { cephRequest, plainText } from '#lab/wire/ceph-cli/answer'
 import { haManagerRequest } from '#lab/wire/ha-manager-cli/answer'
 import { serveProxmox } from '#lab/wire/proxmox/serve'
 import { serveRedfish } from '#lab/wire/redfish/redfish-server'
-import { startSmtpSink } from '#lab/wire/smtp/smtp-sink'
-import { sendMail } from '#lab/world/commands'
+import { serveSmtp } from '#lab/wire/smtp/serve-smtp'
 
 import { type RealReady, snapshotWithoutCeph, startRealLab } from './lab-real.ts'
 
@@ -44,13 +43,7 @@ export async function startLabServer(options: LabServerOptions): Promise<LabServ
   const onChange = () => lab.beforeAnswer()
   const proxmox = await serveProxmox({ lab: lab.lab, onChange })
   const redfish = await serveRedfish({ lab: lab.lab, onChange })
-  const smtp = await startSmtpSink({
-    onMail: (mail) => {
-      const { key, to, subject, text, html } = mail
-      const answer = sendMail(lab.lab.state, { key, to, subject, text, ...(html === undefined ? {} : { html }) })
-      return answer.is === 'done' ? 'taken' : { code: answer.status, text: answer.text }
-    },
-  })
+  const smtp = await serveSmtp({ lab: lab.lab, onChange })
   addCommandRoutes(lab)
   const described = await describe(lab, { proxmox, redfish, smtpPort: smtp.port })
   // What is real stands in for what the lab would have simulated.

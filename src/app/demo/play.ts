@@ -16,7 +16,7 @@ export type PlayedDemo =
   /** The lab or the control plane died. */
   | { readonly is: 'broken'; readonly text: string }
 
-export const NODE_TO_REPAIR = 'pve3'
+const NODE_TO_REPAIR = 'pve3'
 const STORY = { dropoutsPerDay: 12, pullsCords: true }
 /**
  * Where time cannot jump: a dropout every eight minutes, or the evidence would take an hour. The cords stay in: ipmitool needs

@@ -89,7 +89,7 @@ export function forgetPid(stateDir: string, name: ChildName): void {
 }
 
 /** The recorded process, if that very one still runs. */
-export function livingPid(stateDir: string, name: ChildName): number | undefined {
+function livingPid(stateDir: string, name: ChildName): number | undefined {
   try {
     const pid = Number(readFileSync(pidPath(stateDir, name), 'utf8'))
     const started = readFileSync(`${pidPath(stateDir, name)}.started`, 'utf8').trim()
@@ -100,7 +100,7 @@ export function livingPid(stateDir: string, name: ChildName): number | undefined
 }
 
 /** Field 22 of /proc/PID/stat, in ticks since boot; a zombie counts as gone. */
-export function startTimeOf(pid: number): string | undefined {
+function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -15,6 +15,7 @@ const STATIC_CHECKS: readonly Check[] = [
   { name: 'types', program: 'tsc', args: ['--noEmit'] },
   { name: 'types of the pure layers', program: 'tsc', args: ['--noEmit', '-p', 'tsconfig.pure.json'] },
   { name: 'lint and format', program: 'biome', args: ['check', '.'] },
+  { name: 'unused code and packages', program: 'knip', args: [] },
 ]
 
 type Counts = {
