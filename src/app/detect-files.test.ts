@@ -1,7 +1,7 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { seedStory } from '#detect/traces/build-trace'
 import type { Signal } from '#domain/signal'
 import { detectOverTrace, findingLine } from './detect-files.ts'
@@ -19,7 +19,9 @@ function lineOf(signal: Signal): string {
 }
 
 async function fileWith(name: string, text: string): Promise<string> {
-  const path = join(await mkdtemp(join(tmpdir(), 'detect-tell-')), name)
+  const folder = await mkdtemp(join(tmpdir(), 'coulisse-detect-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const path = join(folder, name)
   await writeFile(path, text)
   return path
 }

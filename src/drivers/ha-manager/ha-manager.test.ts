@@ -8,7 +8,7 @@ import { DEFAULT_COMMAND, haManager } from './ha-manager.ts'
 
 let folder = ''
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'proxmox-ha-manager-'))
+  folder = await mkdtemp(join(tmpdir(), 'coulisse-ha-manager-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
 

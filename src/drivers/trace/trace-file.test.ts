@@ -1,7 +1,7 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseTraceLine, readTrace } from './trace-file.ts'
 
 const LINE = {
@@ -71,7 +71,9 @@ describe('a line of a trace', () => {
 
 describe('a trace file', () => {
   test('bad lines are counted with their numbers, and the rest is read in order', async () => {
-    const path = join(await mkdtemp(join(tmpdir(), 'detect-tell-')), 'trace.jsonl')
+    const folder = await mkdtemp(join(tmpdir(), 'coulisse-trace-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const path = join(folder, 'trace.jsonl')
     const lines = Array.from({ length: 10_000 }, (_, id) =>
       id % 1000 === 999 ? 'rubbish' : JSON.stringify({ ...LINE, recordId: id }),
     )

@@ -76,7 +76,7 @@ async function post(url: string, body: unknown) {
 }
 
 test('the control server takes faults, refuses bad ones with what is wrong, and a lab that starts again goes on', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'world-'))
+  const folder = mkdtempSync(join(tmpdir(), 'coulisse-world-'))
   const options = {
     snapshot: smallSnapshot(),
     seed: 1,
