@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { DriverError } from '#domain/driver-error'
 import type { JournalRow } from '#domain/event'
-import type { Finding } from '#domain/finding'
+import { type Finding, findingByWord } from '#domain/finding'
 import { type ClusterName, type CustomerId, type MaintenanceId, maintenanceId } from '#domain/ids'
 import type { Json } from '#domain/json'
 import {
@@ -100,18 +100,8 @@ async function send(parts: LiveParts, id: MaintenanceId, letter: Letter): Promis
 
 async function startByWord(parts: LiveParts, request: StartRequest, key: string): Promise<StartOutcome> {
   const atMs = await parts.ports.clock.nowMs()
-  const finding: Finding = {
-    atMs,
-    node: request.node,
-    part: request.part ?? 'node',
-    level: 'drain-advised',
-    class: 'operator',
-    confidence: 1,
-    episodes: 0,
-    windowS: 0,
-    expectedFalseAlarmsPer100PartYears: 'unknown',
-    text: request.reason,
-  }
+  const { node, part = 'node', reason: text } = request
+  const finding = findingByWord({ atMs, node, part, text })
   return startMaintenance(parts, finding, request.by, key)
 }
 

@@ -19,3 +19,14 @@ export type Finding = {
   readonly text: string
   readonly cleared?: true
 }
+
+/** What somebody says, without any evidence of a detector's: enough to begin a maintenance, and no figure in it is measured. */
+export const findingByWord = (word: Pick<Finding, 'atMs' | 'node' | 'part' | 'text'>): Finding => ({
+  ...word,
+  level: 'drain-advised',
+  class: 'operator',
+  confidence: 1,
+  episodes: 0,
+  windowS: 0,
+  expectedFalseAlarmsPer100PartYears: 'unknown',
+})

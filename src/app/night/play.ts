@@ -1,7 +1,7 @@
 /** One night in memory: the story on virtual time, over the simulated world, with a script of what people do and what breaks. */
 
 import type { Event, JournalRow } from '#domain/event'
-import type { Finding } from '#domain/finding'
+import { type Finding, findingByWord } from '#domain/finding'
 import { clusterName, maintenanceId, nodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import { type ControlMessage, DEFINITION_VERSION, type MaintenanceInput } from '#domain/maintenance'
@@ -236,19 +236,8 @@ class Night {
     void this.#engine.send(this.#id, INBOX, { key, ...message } as Json, key)
   }
 
-  #word(command: Extract<Command, { is: 'start' }>): Finding {
-    return {
-      atMs: this.clock.atMs,
-      node: nodeName(command.node),
-      part: command.part,
-      level: 'drain-advised',
-      class: 'operator',
-      confidence: 1,
-      episodes: 0,
-      windowS: 0,
-      expectedFalseAlarmsPer100PartYears: 'unknown',
-      text: command.reason,
-    }
+  #word({ node, part, reason: text }: Extract<Command, { is: 'start' }>): Finding {
+    return findingByWord({ atMs: this.clock.atMs, node: nodeName(node), part, text })
   }
 
   #start(finding: Finding): void {
