@@ -21,7 +21,6 @@ import { systemClock } from '#drivers/system/clock'
 import type { Ports } from '#ports/all'
 import type { Bmc } from '#ports/bmc'
 import type { Clock } from '#ports/clock'
-import type { Hypervisor } from '#ports/hypervisor'
 import type { Inventory } from '#ports/inventory'
 import type { Notifier } from '#ports/notifier'
 import type { Probe } from '#ports/probe'
@@ -55,7 +54,7 @@ export function makeDrivers(config: Config, configPath: string, leases: LeaseSto
   return {
     clock,
     hypervisor,
-    storage: storageOf(config, { clock, entryPoints, leases, askVia: () => someNode(hypervisor) }),
+    storage: storageOf(config, { clock, entryPoints, leases }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
     notifier: notifierOf(config),
@@ -97,14 +96,6 @@ function storageOf(config: Config, fallback: CephFallbackConfig): Storage {
   if (config.ceph === 'proxmox') return proxmoxCeph(fallback)
   const { clock } = fallback
   return cephStorage({ ...config.ceph, clock, deadlineMs: CEPH_DEADLINE_MS })
-}
-
-/** Any node but one that is on its way out. */
-async function someNode(hypervisor: Hypervisor): Promise<NodeName> {
-  const { nodes } = await hypervisor.observe()
-  const found = nodes.find((node) => node.online && !node.maintenance)
-  if (found !== undefined) return found.name
-  throw new DriverError('ceph', 'ask Ceph', { retry: 'later', text: 'no node is online' })
 }
 
 const refuseCeph = async (): Promise<never> => {
