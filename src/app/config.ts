@@ -1,4 +1,5 @@
 /** The configuration: read once, from one YAML file, into a frozen, checked object. Nobody else reads files or the environment. */
+
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
@@ -6,6 +7,7 @@ import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
 import { DEFAULT_STORY_POLICY, type StoryPolicy } from '#domain/policy'
 import { Secret } from '#domain/secret'
+import { BadInput } from './bad-input.ts'
 
 const secretSchema = z.union([
   z.object({ env: z.string().min(1) }).strict(),
@@ -172,27 +174,17 @@ const configSchema = z
 export type Config = Omit<z.infer<typeof configSchema>, 'policy'> & { readonly policy: StoryPolicy }
 export type SecretRef = z.infer<typeof secretSchema>
 
-/** Bad input: one line a fault, with where it stands. The CLI prints them and exits 2. */
-class ConfigFaults extends Error {
-  override readonly name = 'ConfigFaults'
-  readonly faults: readonly string[]
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'))
-    this.faults = faults
-  }
-}
-
-/** Checked as a whole, the secrets included, before anything is opened. Throws ConfigFaults with every fault. */
+/** Checked as a whole, the secrets included, before anything is opened. Throws BadInput with every fault. */
 export function readConfig(path: string): Config {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new ConfigFaults([`${path}: cannot be read: ${error instanceof Error ? error.message : error}`])
+    throw new BadInput([`${path}: cannot be read: ${error instanceof Error ? error.message : error}`])
   }
   const config = parseConfig(text, path)
   const faults = secretsIn(config).flatMap(([where, ref]) => secretFaults(ref, dirname(path), `${path}: ${where}`))
-  if (faults.length > 0) throw new ConfigFaults(faults)
+  if (faults.length > 0) throw new BadInput(faults)
   return config
 }
 
@@ -207,10 +199,10 @@ export function databaseUrlOf(config: Config, configPath: string): Secret | unde
 
 export function parseConfig(text: string, name: string): Config {
   const document = parseDocument(text, { prettyErrors: true })
-  if (document.errors.length > 0) throw new ConfigFaults(document.errors.map((error) => `${name}: ${error.message}`))
+  if (document.errors.length > 0) throw new BadInput(document.errors.map((error) => `${name}: ${error.message}`))
   const parsed = configSchema.safeParse(document.toJS())
   if (!parsed.success) {
-    throw new ConfigFaults(parsed.error.issues.map((issue) => `${name}: ${pathOf(issue.path)}: ${issue.message}`))
+    throw new BadInput(parsed.error.issues.map((issue) => `${name}: ${pathOf(issue.path)}: ${issue.message}`))
   }
   const { plan, ...rest } = parsed.data.policy
   const policy = {
@@ -240,7 +232,7 @@ function secretFaults(ref: SecretRef, baseDir: string, where: string): readonly 
     secretOf(ref, baseDir)
     return []
   } catch (error) {
-    if (error instanceof ConfigFaults) return error.faults.map((fault) => `${where}: ${fault}`)
+    if (error instanceof BadInput) return error.faults.map((fault) => `${where}: ${fault}`)
     throw error
   }
 }
@@ -249,13 +241,13 @@ function secretFaults(ref: SecretRef, baseDir: string, where: string): readonly 
 export function secretOf(ref: SecretRef, baseDir: string): Secret {
   if ('env' in ref) {
     const value = process.env[ref.env]
-    if (value === undefined || value === '') throw new ConfigFaults([`the environment variable ${ref.env} is not set`])
+    if (value === undefined || value === '') throw new BadInput([`the environment variable ${ref.env} is not set`])
     return new Secret(value)
   }
   const path = isAbsolute(ref.file) ? ref.file : resolve(baseDir, ref.file)
   try {
     return new Secret(readFileSync(path, 'utf8').trim())
   } catch {
-    throw new ConfigFaults([`the secret file ${path} cannot be read`])
+    throw new BadInput([`the secret file ${path} cannot be read`])
   }
 }

@@ -1,9 +1,11 @@
 /** Detects over a recorded trace: files in, findings out. */
+
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { type FleetPart, newDetector, observeSignals } from '#detect/decide'
 import type { Finding } from '#domain/finding'
 import { readTrace } from '#drivers/trace/trace-file'
+import { BadInput } from './bad-input.ts'
 
 const Kind = z.enum(['fan', 'psu', 'temperature', 'memory', 'disk', 'link', 'other'])
 const Part = z.object({ part: z.string().min(1), kind: Kind.catch('other'), model: z.string().optional() })
@@ -15,16 +17,6 @@ const FleetNode = z.object({
   fans: z.union([z.number().int().nonnegative().max(64), z.array(z.string())]).optional(),
 })
 const Fleet = z.object({ nodes: z.array(FleetNode) })
-
-/** A fault of the input, with its path in the file: exit 2. */
-export class BadInput extends Error {
-  override readonly name = 'BadInput'
-  readonly faults: readonly string[]
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'))
-    this.faults = faults
-  }
-}
 
 async function readFleet(path: string): Promise<readonly FleetPart[]> {
   let json: unknown

@@ -11,7 +11,7 @@ type HttpServer = { listen(where: { host: string; port: number }): Promise<strin
 
 const END_LIMIT_MS = 8_000
 
-/** First line on stdout: `{ ready, url, recovered }`. Logs go to stderr. Throws ConfigFaults for a bad configuration. */
+/** First line on stdout: `{ ready, url, recovered }`. Logs go to stderr. Throws BadInput for a bad configuration. */
 export async function serveControlPlane(
   configPath: string,
   build: (controlPlane: ControlPlane, publicHosts: readonly string[]) => HttpServer,

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { BadInput } from '#app/bad-input'
 import type { Allowed } from '#domain/can'
 import type { JournalRow } from '#domain/event'
 import type { MaintenanceView } from '#domain/view'
-import { BadInput } from './bad-input.ts'
 
 const ANSWER_LIMIT_MS = 15_000
 

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { BadInput } from './bad-input.ts'
+import { BadInput } from '#app/bad-input'
 
 const BENCH = fileURLToPath(new URL('../../../bench', import.meta.url))
 

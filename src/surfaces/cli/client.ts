@@ -2,12 +2,12 @@
 import { writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { type Command, Option } from 'commander'
+import { BadInput } from '#app/bad-input'
 import { dateTimeText, durationText, timeText } from '#domain/figures'
 import { placeText, renderLogLine } from '#domain/render'
 import { openWorkOrderOf } from '#domain/view'
 import { effectText, type PersonAction } from '../pages/act.ts'
 import { ApiClient, type Described, Refused, type Target, urlOf } from './api-client.ts'
-import { BadInput } from './bad-input.ts'
 import { renderLive } from './live.ts'
 
 type Common = Target & { readonly json?: boolean }

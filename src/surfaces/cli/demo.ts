@@ -1,10 +1,10 @@
 /** `coulisse demo`: the whole story on the embedded default, live in the terminal; `--headless --json` for programs. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { BadInput } from '#app/bad-input'
 import { cleanDemo, type Demo, launchDemo } from '#app/demo/launch'
 import { type PlayedDemo, playDemo } from '#app/demo/play'
 import { defaultStateDir } from '#app/demo/state-folder'
-import { BadInput } from './bad-input.ts'
 import { summaryText } from './demo-summary.ts'
 import { LiveView } from './live.ts'
 

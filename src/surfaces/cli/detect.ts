@@ -1,6 +1,7 @@
 /** `coulisse detect`: findings from a recorded trace. */
 import type { Command } from 'commander'
-import { BadInput, detectOverTrace, findingLine } from '#app/detect-files'
+import { BadInput } from '#app/bad-input'
+import { detectOverTrace, findingLine } from '#app/detect-files'
 import { DriverError } from '#domain/driver-error'
 
 export function addDetectCommand(program: Command): void {

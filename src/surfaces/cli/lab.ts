@@ -1,7 +1,7 @@
 /** `coulisse lab serve`: a simulated cluster behind the real protocols, until a signal. */
 import type { Command } from 'commander'
+import { BadInput } from '#app/bad-input'
 import { serveLab } from '#app/lab-serving'
-import { BadInput } from './bad-input.ts'
 
 type Options = {
   readonly snapshot: string

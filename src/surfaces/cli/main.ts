@@ -1,5 +1,6 @@
 /** The command line: finds the command's module, loads that one alone, and turns bad input into exit 2. */
 import { Command, CommanderError } from 'commander'
+import { BadInput } from '#app/bad-input'
 import { COMMANDS } from './commands.ts'
 
 const BAD_INPUT = 2
@@ -25,17 +26,10 @@ function quietly(command: Command): void {
   for (const child of command.commands) quietly(child)
 }
 
-/** BadInput, or the app's own of the same shape: its class would cost every start the loading of what reads configurations. */
-function faultsIn(error: unknown): readonly string[] | undefined {
-  if (!(error instanceof Error) || !('faults' in error) || !Array.isArray(error.faults)) return undefined
-  return error.faults.filter((fault) => typeof fault === 'string')
-}
-
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_INPUT
-  const faults = faultsIn(error)
-  if (faults !== undefined) {
-    for (const fault of faults) process.stderr.write(`${fault}\n`)
+  if (error instanceof BadInput) {
+    for (const fault of error.faults) process.stderr.write(`${fault}\n`)
     return BAD_INPUT
   }
   const text = error instanceof Error ? error.message : String(error)

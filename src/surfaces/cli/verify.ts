@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { BadInput } from '#app/bad-input'
 import type { JournalRow } from '#domain/event'
 import { chainProblems } from '#domain/journal-chain'
-import { BadInput, faultsOf } from './bad-input.ts'
+import { faultsOf } from './zod-faults.ts'
 
 const Row = z.looseObject({
   maintenance: z.string(),

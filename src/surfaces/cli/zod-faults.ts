@@ -1,16 +1,6 @@
-/** What a person typed or a file held, and what is wrong with it: every fault, one line each. Ends the command with exit 2. */
+/** What zod found wrong, said as bad input. */
 import type { ZodError } from 'zod'
-
-export class BadInput extends Error {
-  override readonly name = 'BadInput'
-  readonly faults: readonly string[]
-
-  /** @param faults one line each, with the path where there is one: "cluster.json: nodes[2].name: is missing" */
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'))
-    this.faults = faults
-  }
-}
+import { BadInput } from '#app/bad-input'
 
 const pathText = (path: readonly PropertyKey[]) =>
   path.reduce<string>((text, key) => {
