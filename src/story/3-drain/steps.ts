@@ -303,11 +303,14 @@ async function settle(story: Story): Promise<false> {
   return false
 }
 
-const whoIsLeft = (story: Story) => look(story, `whether ${story.input.node} is empty`, () => stillRunning(story))
+const whoIsLeft = (story: Story) =>
+  look(story, `whether ${story.input.node} is empty`, async () =>
+    stillRunning(story, await story.ports.hypervisor.observe({ avoid: story.input.node })),
+  )
 
-export async function stillRunning(story: Story): Promise<readonly Blocker[]> {
+/** By the cluster's list, given, and by the node's own word, asked now. */
+export async function stillRunning(story: Story, cluster: ClusterObservation): Promise<readonly Blocker[]> {
   const { node } = story.input
-  const cluster: ClusterObservation = await story.ports.hypervisor.observe({ avoid: node })
   return notEmptyBlockers(cluster, node, await story.ports.hypervisor.runningOn(node))
 }
 

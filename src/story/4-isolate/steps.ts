@@ -85,18 +85,24 @@ async function gather(story: Story): Promise<IsolateFacts> {
   const { node, policy } = story.input
   const ceph = await storage.observe()
   const osds = ceph === 'none' ? [] : osdsOf(ceph, node).filter((osd) => osd.up)
+  const ofCeph = {
+    ceph,
+    okToStop: osds.length === 0 ? ('not-asked' as const) : await storage.okToStop(osds.map((osd) => osd.id)),
+    lease: ceph === 'none' ? undefined : await storage.readLease(node),
+    elsewhere: await flagsElsewhere(story.ports, ceph, node),
+  }
+  const identity = await proveIdentity(story)
+  // Guests last, and by the node's own word: they are what may change in the seconds before the command.
+  const cluster = await hypervisor.observe({ avoid: node })
   return {
+    ...ofCeph,
     node,
     nowMs: await clock.nowMs(),
-    cluster: await hypervisor.observe({ avoid: node }),
-    ceph,
-    identity: await proveIdentity(story),
-    okToStop: osds.length === 0 ? 'not-asked' : await storage.okToStop(osds.map((osd) => osd.id)),
-    lease: ceph === 'none' ? undefined : await storage.readLease(node),
+    cluster,
+    identity,
     owner: ownerOf(story),
     monitorsLeftAtLeast: policy.monitorsLeftAtLeast,
-    leftOnNode: await stillRunning(story),
-    elsewhere: await flagsElsewhere(story.ports, ceph, node),
+    leftOnNode: await stillRunning(story, cluster),
   }
 }
 
