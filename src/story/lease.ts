@@ -208,21 +208,19 @@ async function clearNoout(story: Story): Promise<void> {
   const { storage } = story.ports
   const { node } = story.input
   const scope = storage.nooutScope
-  const stands = async () => {
-    const ceph = await storage.observe()
-    if (ceph === 'none') return false
-    return scope === 'host' ? (ceph.hostFlags[node] ?? []).includes('noout') : ceph.flags.includes('noout')
-  }
+  const standsIn = (ceph: CephObservation) =>
+    scope === 'host' ? (ceph.hostFlags[node] ?? []).includes('noout') : ceph.flags.includes('noout')
   await insist(story, {
     act: { kind: 'clear-noout', node, scope },
     run: async () => {
-      if (!(await stands())) return { is: 'already' }
       const ceph = await storage.observe()
-      if (ceph !== 'none' && !osdsToComeBack(story, ceph).every((osd) => osd.up)) {
+      if (ceph === 'none' || !standsIn(ceph)) return { is: 'already' }
+      if (!osdsToComeBack(story, ceph).every((osd) => osd.up)) {
         return { is: 'failed', text: `the OSDs of ${node} are down: noout stays` }
       }
       await storage.clearNoout(node)
-      return (await stands())
+      const after = await storage.observe()
+      return after !== 'none' && standsIn(after)
         ? { is: 'failed', text: `noout of ${node} still shows after it was cleared` }
         : { is: 'done' }
     },
