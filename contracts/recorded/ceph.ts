@@ -11,6 +11,8 @@ export type CephStory = {
   down: number[]
   /** How often a command hangs before one is answered: its monitor was cut off. */
   hangsLeft: number
+  /** How often Ceph has not heard of a PG yet when it is asked whether OSDs may stop: a pool was just made, a mgr just changed. */
+  unsureLeft: number
 }
 
 type Answer = { readonly code: number; readonly stdout?: string; readonly stderr?: string }
@@ -24,7 +26,7 @@ function answer(story: CephStory, words: readonly string[], input: () => string)
   const [module, verb, ...rest] = words
   if (module === 'config-key') return configKey(story, verb ?? '', { key: rest[0] ?? '', input })
   if (module === 'osd' && (verb === 'set-group' || verb === 'unset-group')) return group(story, verb, rest)
-  if (module === 'osd' && verb === 'ok-to-stop') return okToStop(rest.join(' '))
+  if (module === 'osd' && verb === 'ok-to-stop') return okToStop(story, rest.join(' '))
   switch (words.join(' ')) {
     case 'status':
       return recorded(story.down.length === 0 ? 'status.ok' : 'status.noout_down')
@@ -55,7 +57,11 @@ function osdDump({ noout, down }: CephStory): string {
   return `\n${JSON.stringify(dump)}\n`
 }
 
-function okToStop(osds: string): Answer {
+function okToStop(story: CephStory, osds: string): Answer {
+  if (story.unsureLeft > 0) {
+    story.unsureLeft--
+    return { code: 11, stderr: 'Error EAGAIN: 1 pgs have unknown state; cannot draw any conclusions\n' }
+  }
   // Ceph says yes to OSDs that it does not know.
   if (osds === '7077')
     return { code: 0, stdout: '\n{"ok_to_stop":true,"osds":[7077],"num_ok_pgs":0,"num_not_ok_pgs":0}\n' }

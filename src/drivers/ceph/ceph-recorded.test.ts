@@ -14,7 +14,7 @@ const clock = { nowMs: async () => Date.UTC(2026, 10, 22), sleepUntil: async () 
 async function recordedCeph(begin: Partial<CephStory> = {}, deadlineMs = 20_000) {
   const dir = await mkdtemp(join(tmpdir(), 'coulisse-ceph-'))
   const file = join(dir, 'story.json')
-  const story: CephStory = { noout: false, keys: {}, down: [], hangsLeft: 0, ...begin }
+  const story: CephStory = { noout: false, keys: {}, down: [], hangsLeft: 0, unsureLeft: 0, ...begin }
   await writeFile(file, JSON.stringify(story))
   const command = [process.execPath, STANDIN, file]
   const storage = cephStorage({ command, clock, deadlineMs, stopOsds: [...command, 'stop-osd', '{osd}'] })
@@ -38,6 +38,12 @@ storageContract('by its command line over recordings', async () => {
 test('a call that hangs because its monitor was cut off is asked again, at another monitor', async () => {
   const { storage, close } = await recordedCeph({ hangsLeft: 2 }, 1_500)
   expect(await storage.readLease(nodeName('node2'))).toBeUndefined()
+  await close()
+})
+
+test('a Ceph that has not heard of every PG yet is asked again; its silence is neither yes nor no', async () => {
+  const { storage, close } = await recordedCeph({ unsureLeft: 2 })
+  expect((await storage.okToStop([2, 3])).ok).toBe(true)
   await close()
 })
 

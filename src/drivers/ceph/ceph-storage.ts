@@ -38,6 +38,9 @@ const OSD_DOWN_LIMIT = 60
 const ENOENT = 2
 /** ok-to-stop's "no". */
 const EBUSY = 16
+/** ok-to-stop's "I cannot say yet": PG statistics lag behind a new pool or another active mgr by some seconds. */
+const EAGAIN = 11
+const UNSURE_LIMIT = 20
 
 export function cephStorage(config: CephConfig): Storage {
   const cli = cephCli(config)
@@ -104,7 +107,12 @@ async function okToStop(cli: CephCli, osds: readonly number[]) {
   const known = new Set(await cli.json('list the OSDs', ['osd', 'ls'], z.array(z.number())))
   const strangers = osds.filter((osd) => !known.has(osd))
   if (strangers.length > 0) return { ok: false, text: `Ceph does not know OSD ${strangers.join(', ')}` }
-  const ran = await cli.ask(doing, ['osd', 'ok-to-stop', ...osds.map(String), '--format', 'json'])
+  const ask = () => cli.ask(doing, ['osd', 'ok-to-stop', ...osds.map(String), '--format', 'json'])
+  let ran = await ask()
+  await eventually(UNSURE_LIMIT, async () => {
+    if (ran.code === EAGAIN) ran = await ask()
+    return ran.code !== EAGAIN
+  })
   if (ran.code === EBUSY && ran.stdout.trim() === '') return { ok: false, text: lastWords(ran.stderr) }
   if (ran.code !== 0 && ran.code !== EBUSY) throw cephError(doing, ran)
   const answer = parseAnswer(doing, ran.stdout, okToStopAnswer)
