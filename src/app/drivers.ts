@@ -69,7 +69,7 @@ export function makeDrivers(config: Config, configPath: string, leases: LeaseSto
   }
 }
 
-function entryPointsOf(config: Config, baseDir: string): readonly EntryPoint[] {
+export function entryPointsOf(config: Config, baseDir: string): readonly EntryPoint[] {
   return config.proxmox.entryPoints.map((entry) => ({
     url: entry.url,
     tokenId: entry.tokenId,
