@@ -66,6 +66,8 @@ export const cluster: Tape = {
   'GET /cluster/config/qdevice': composed({}),
   'GET /cluster/options': recording('get-cluster-options'),
   'GET /cluster/tasks': recording('task-list'),
+  'GET /cluster/replication': recording('get-cluster-replication'),
+  'GET /cluster/backup': recording('get-cluster-backup'),
   // Recorded later, when there was a guest more: 103, which these looks do not have.
   'GET /cluster/nextid': composed('103'),
   'GET /cluster/metrics/export': recording('get-cluster-metrics-export'),

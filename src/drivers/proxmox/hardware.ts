@@ -5,16 +5,17 @@ import type { Hardware } from '#domain/node'
 import { type ProxmoxClient, path } from './client.ts'
 import { clockDifferenceMs } from './clock-difference.ts'
 import type { ProxmoxConfig } from './config.ts'
-import { lookAtNode, versionsOf } from './look-node.ts'
+import { bridgesOf, versionsOf } from './look-node.ts'
 import { sightOf } from './sight.ts'
 import * as wire from './wire.ts'
 
 export async function hardware(client: ProxmoxClient, config: ProxmoxConfig, node: NodeName): Promise<Hardware> {
   // The status must be readable: a node that does not answer has no hardware to compare.
-  await client.get(wire.nodeStatus, { doing: `read the status of ${node}`, path: path`/nodes/${node}/status` })
+  const call = { doing: `read the status of ${node}`, path: path`/nodes/${node}/status` }
+  const status = await client.get(wire.nodeStatus, call)
   const sight = sightOf(client, undefined)
-  const [facts, disks, packages, clockSkewMs, linksDown] = await Promise.all([
-    lookAtNode(sight, node),
+  const [bridges = [], disks, packages, clockSkewMs, linksDown] = await Promise.all([
+    bridgesOf(sight, node),
     sight.see(
       wire.disks,
       { doing: `list the disks of ${node}`, path: path`/nodes/${node}/disks/list`, params: { skipsmart: true } },
@@ -41,8 +42,8 @@ export async function hardware(client: ProxmoxClient, config: ProxmoxConfig, nod
       linksDown === undefined ? 'unknown' : linksDown.filter((down) => down.node === node).map((down) => down.link),
     bondsDegraded: 'unknown',
     mtuMismatches: 'unknown',
-    bridges: facts.bridges.length === 0 ? 'unknown' : facts.bridges,
-    versions: versionsOf(facts.status, packages),
+    bridges: bridges.length === 0 ? 'unknown' : bridges,
+    versions: versionsOf(status, packages),
   }
 }
 
