@@ -38,6 +38,7 @@ const perNode = (node: string): Tape => ({
   [`GET /nodes/${node}/lxc`]: recording('get-nodes-pve1-lxc'),
   [`GET /nodes/${node}/apt/versions`]: packages,
   [`GET /nodes/${node}/disks/list`]: recording('get-nodes-pve1-disks-list'),
+  [`GET /nodes/${node}/hardware/pci`]: recording('get-nodes-pve1-hardware-pci'),
   [`GET /nodes/${node}/time`]: recording('get-nodes-pve1-time'),
   [`GET /nodes/${node}/tasks`]: composed([]),
   [`GET /nodes/${node}/capabilities/qemu/migration`]: recording('get-nodes-pve1-capabilities-qemu-migration'),

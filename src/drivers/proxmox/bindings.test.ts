@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type Bench, bench } from '#contracts/proxmox-bench'
 import { cluster } from '#contracts/proxmox-tape'
 import { composed, dataOf, recording, type Tape } from '#contracts/replay-proxmox'
+import { nodeName } from '#domain/ids'
 import { readGuestConfig } from './guest-config.ts'
 
 let made: Bench | undefined
@@ -144,4 +145,22 @@ test('raw lines of LXC, and a CPU type that is whatever the node has, bind too',
   expect(ct.passthrough).toEqual(['lxc.mount.entry: /dev/dri dev/dri none bind'])
   expect(readGuestConfig('vm', { cpu: 'max' }).cpuType).toBe('host')
   expect(readGuestConfig('vm', { cpu: 'cputype=host,flags=+aes' }).cpuType).toBe('host')
+})
+
+test('hardware: what the API tells, and unknown for the rest', async () => {
+  made = await bench(['pve1', 'pve2', 'pve3'], cluster)
+  const told = await made.hypervisor.hardware(nodeName('pve1'))
+  expect(told).toMatchObject({
+    disks: [{ serial: 'no serial, /dev/vda', bytes: 274877906944 }],
+    bridges: ['vmbr0'],
+    dimms: 'unknown',
+    nics: 'unknown',
+    fans: 'unknown',
+    pcie: 'unknown',
+    // Recorded: 500 where the node cannot tell its time zone.
+    clockSkewMs: 'unknown',
+    corosyncLinksDown: 'unknown',
+  })
+  expect(told.pciDevices).toContain('Red Hat, Inc. Virtio 1.0 network device')
+  expect(told.pciDevices).toHaveLength(5)
 })

@@ -187,4 +187,13 @@ export const disks = z.array(
     size: maybe(numeric),
   }),
 )
+export const pciDevices = z.array(
+  z.looseObject({
+    id: z.string(),
+    vendor_name: maybe(words),
+    device_name: maybe(words),
+    vendor: maybe(words),
+    device: maybe(words),
+  }),
+)
 export const nodeTime = z.looseObject({ time: numeric })
