@@ -32,7 +32,7 @@ const CONNECT_LIMIT_S = 5
 const ALIVE_EVERY_S = 5
 const ALIVE_MISSES_LIMIT = 3
 /** More nodes are not asked in turn: who waits at 3 a.m. waits for three time-outs, not for twenty. */
-export const NODES_TRIED_LIMIT = 3
+const NODES_TRIED_LIMIT = 3
 /** ssh's own exit status; but a command may end with it too (Perl's `die` does, and so does ha-manager). */
 const SSH_FAILED = 255
 const SHOWN_LENGTH = 300
