@@ -80,7 +80,7 @@ export function sshCommand(target: SshTarget, words: readonly string[]): readonl
 }
 
 /** All of them, in the order of the configuration, those of `last` at the end. */
-export function targetsOf({ nodes, ...access }: SshNodes, last: readonly string[] = []): readonly SshTarget[] {
+export function targetsOf({ nodes, ...access }: SshNodes, last: readonly string[] = []): SshTarget[] {
   const targets = Object.entries(nodes).map(([node, { host, port }]) => ({
     ...access,
     node,
@@ -170,12 +170,12 @@ export async function runOnOneOf(
   asked: Remote,
   targets: readonly SshTarget[],
   goesOn: (ran: Ran) => boolean = () => false,
-): Promise<Ran> {
+): Promise<Ran & { readonly node: string }> {
   const failures: { readonly node: string; readonly retry: Retry; readonly text: string }[] = []
-  let unsure: Ran | undefined
+  let unsure: (Ran & { readonly node: string }) | undefined
   for (const target of targets.slice(0, NODES_TRIED_LIMIT)) {
     try {
-      const ran = await runOnNode(asked, target)
+      const ran = { ...(await runOnNode(asked, target)), node: target.node }
       if (!goesOn(ran)) return ran
       unsure = ran
     } catch (error) {
