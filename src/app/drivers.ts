@@ -26,7 +26,8 @@ import type { Inventory } from '#ports/inventory'
 import type { Notifier } from '#ports/notifier'
 import type { Probe } from '#ports/probe'
 import type { Storage } from '#ports/storage'
-import { type Config, secretOf } from './config.ts'
+import type { Config } from './config/schema.ts'
+import { secretOf } from './config/secrets.ts'
 
 export type Drivers = Omit<Ports, 'journal'> & {
   readonly pages: FilePublisher

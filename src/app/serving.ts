@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { stopEmbeddedPostgres } from '#drivers/postgres/embedded'
-import { readConfig } from './config.ts'
+import { readConfig } from './config/read.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { followParent } from './demo/processes.ts'
 import { startControlPlane } from './running.ts'
