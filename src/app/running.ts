@@ -28,6 +28,7 @@ import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
 import { logWhatIsWrong } from './examine-at-start.ts'
 import { liveControlPlane } from './live-control-plane.ts'
+import { bmcPoller } from './poll-bmcs.ts'
 import {
   asksForMaintenance,
   documentStore,
@@ -111,7 +112,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   })
   const watch: Watch = {
     nodes: Object.keys(config.nodes).map(nodeName),
-    bmc: drivers.bmc,
+    poller: bmcPoller({ bmc: drivers.bmc, log }),
     clock: watchClock(drivers, engine),
     store,
     everyMs: config.watch.everyS * 1000,
