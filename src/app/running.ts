@@ -26,6 +26,7 @@ import type { Config } from './config/schema.ts'
 import { databaseUrlOf } from './config/secrets.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
+import { logWhatIsWrong } from './examine-at-start.ts'
 import { liveControlPlane } from './live-control-plane.ts'
 import {
   asksForMaintenance,
@@ -118,6 +119,9 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     maintenances: (settled) => watchedMaintenances(engine, ports.journal, settled),
     log,
   }
+  logWhatIsWrong(config, configPath, { clock: drivers.clock, log }).catch((error: unknown) =>
+    log(`the cluster was not examined: ${error}`),
+  )
   runWatch(watch, stop.signal).catch((error: unknown) =>
     log(`the watch ended, and nothing is found any more: ${error}`),
   )

@@ -39,6 +39,7 @@ export function redfishBmc(config: RedfishConfig): Bmc & { close(): Promise<void
     },
     power: async (node) => powerOf(of(node)),
     powerOn: async (node) => powerOn(of(node)),
+    softOff: async (node) => softOff(of(node)),
     setLocate: async (node, on) => setLocate(of(node), on),
     fans: async (node) => (await fansOf(of(node))).map(toFanReading),
     powerRestorePolicy: async (node) => toRestorePolicy((await systemOf(of(node))).PowerRestorePolicy),
@@ -71,6 +72,15 @@ async function powerOn(asker: Asker): Promise<void> {
     await sleep(LOOKS_APART_MS)
   }
   throw new DriverError('redfish', `${asker.node}: ${doing}`, { retry: 'later', text: 'it is still off' })
+}
+
+async function softOff(asker: Asker): Promise<void> {
+  const doing = 'order it to shut down'
+  const system = await systemOf(asker)
+  if (toPower(system.PowerState).is === 'off') return
+  const target =
+    system.Actions?.['#ComputerSystem.Reset']?.target ?? `${system['@odata.id']}/Actions/ComputerSystem.Reset`
+  await asker.client.post(doing, target, { ResetType: 'GracefulShutdown' })
 }
 
 /** LocationIndicatorActive where the BMC has it, else the older IndicatorLED; neither goes out by itself. */

@@ -31,7 +31,10 @@ export function daemonsIn(dir: string): Daemons {
     if (!Number.isInteger(pid) || pid <= 1) return undefined
     // Empty for a zombie: gone, though not yet buried.
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-    return environment.split('\0').includes(`${MARK}=${dir}`) ? pid : undefined
+    if (environment.split('\0').includes(`${MARK}=${dir}`)) return pid
+    // sshd writes its title over its environment: "sshd: /usr/sbin/sshd -D -f DIR/sshd_config [listener] …".
+    const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    return title.startsWith('sshd: ') && title.includes(`${dir}/`) ? pid : undefined
   }
 
   async function start(name: string, command: readonly string[], env: Readonly<Record<string, string>> = {}) {
