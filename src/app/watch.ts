@@ -12,6 +12,8 @@ import type { Signal } from '#domain/signal'
 import { viewOf } from '#domain/view'
 import type { Bmc } from '#ports/bmc'
 import type { Clock } from '#ports/clock'
+import type { SignalSource } from '#ports/signal-source'
+import { readSources } from './watch-sources.ts'
 
 /** What survives a restart: the detector's memory and how far each log was read, written together. */
 export type WatchState = {
@@ -46,6 +48,8 @@ export type Watch = {
   readonly clock: Clock
   readonly store: WatchStore
   readonly everyMs: number
+  /** Who knows of many nodes at once, besides their BMCs. */
+  readonly sources?: readonly SignalSource[]
   /** Called for every new finding after it is stored, again each round until it says true. May be called twice. */
   readonly onFinding: (finding: Finding) => Promise<boolean>
   /** All maintenances but those in `settled`. Absent: there are none to heed. */
@@ -80,16 +84,18 @@ export const newWatchState = (): WatchState => ({
   settled: [],
 })
 
-/** One round over all BMCs. A restart in the middle of it reads the same records again, which the detector knows. */
+/** One round over all BMCs and sources. A restart in the middle of it reads the same records again, which the detector knows. */
 export async function watchOnce(watch: Watch, before: WatchState): Promise<WatchState> {
   // Asked before the logs are read: whatever is settled below has all its records behind it.
   const maintenances = (await watch.maintenances?.(before.settled ?? [])) ?? []
-  const { signals, cursors } = await readLogs(watch, before.cursors)
+  const logs = await readLogs(watch, before.cursors)
+  const { signals, cursors, stored } = await readSources(watch, logs)
   const nowMs = await watch.clock.nowMs()
   const { state, findings } = observeSignals(before.detector, signals, nowMs)
   const seen = { ...before, detector: state, cursors, findings: withFindings(before.findings, findings) }
   const after = maintenances.reduce((told, one) => settle(told, one, nowMs), seen)
   await watch.store.save(after)
+  await stored()
   const busy = new Set(maintenances.filter(({ state }) => state.is === 'running').map(({ node }) => node))
   return dealWithFindings(watch, after, busy)
 }

@@ -94,13 +94,13 @@ function coverage({ placing }: PrometheusExam, { readings }: ReadSeries): readon
       : [check('fans', 'fine', `Prometheus has the fans of ${seen.size} of ${placing.nodes.length} nodes`)]
   if (blind.length === 0) return good
   const text = `no reading of a fan within ${WINDOW_MS / 60_000} min of ${shown(blind)}`
-  const mend = 'scrape their BMCs by the IPMI exporter, or name them in prometheus.labels: see docs/operations.md'
+  const mend = 'scrape their BMCs by the IPMI exporter, or name them in monitoringLabels: see docs/operations.md'
   return [...good, check('fans', 'missing', text, mend)]
 }
 
 function strangers({ strangers: all }: ReadSeries): readonly Check[] {
   if (all.length === 0) return []
-  const mend = 'write a rule in prometheus.labels.rules, or leave it: these are not read'
+  const mend = 'write a rule in monitoringLabels.rules, or leave it: these are not read'
   return [check('targets', 'missing', `${shown(all)}: targets of no node of ours`, mend)]
 }
 

@@ -49,14 +49,16 @@ const envelope = z.object({
 
 const TEXT_LIMIT = 300
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
-const texts = z.record(z.string(), z.string())
+/** PostgreSQL keeps no NUL and no half of a pair. */
+const storable = (text: string) => text.toWellFormed().replaceAll('\0', '\ufffd')
+const texts = z.record(z.string(), z.string().transform(storable))
 const alertSchema = z.object({
   status: z.enum(['firing', 'resolved']),
   labels: texts,
   annotations: texts.catch({}),
   startsAt: time,
   endsAt: time.optional().catch(undefined),
-  fingerprint: z.string().min(1).max(TEXT_LIMIT).optional(),
+  fingerprint: z.string().min(1).max(TEXT_LIMIT).transform(storable).optional(),
 })
 
 export function readWebhook(body: unknown, placing: Placing, receivedAtMs: number): Webhook {

@@ -95,7 +95,7 @@ export function jsonService(options: JsonServiceOptions): JsonService {
 export const basicAuthorization = (user: string, password: string) =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
-export function retryOfStatus(status: number): Retry {
+function retryOfStatus(status: number): Retry {
   return status >= 500 || status === 408 || status === 429 ? 'later' : 'never'
 }
 
