@@ -53,6 +53,7 @@ export const guestList = z.array(
     cpus: maybe(numeric),
     maxmem: maybe(numeric),
     maxdisk: maybe(numeric),
+    mem: maybe(numeric),
     memhost: maybe(numeric),
     cpu: maybe(numeric),
     template: flag.optional(),
