@@ -18,13 +18,14 @@ export type StorageBench = {
   close(): Promise<void>
 }
 
-export function storageContract(name: string, open: () => Promise<StorageBench>) {
-  describe(`a Ceph, ${name}`, () => {
+/** @param limitMs for opening, closing and each test; a real cluster on a busy machine takes its time. */
+export function storageContract(name: string, open: () => Promise<StorageBench>, limitMs = 60_000) {
+  describe(`a Ceph, ${name}`, { timeout: limitMs }, () => {
     let bench: StorageBench
     beforeAll(async () => {
       bench = await open()
-    })
-    afterAll(() => bench?.close())
+    }, limitMs)
+    afterAll(() => bench?.close(), limitMs)
     questions(() => bench)
     noout(() => bench)
     leases(() => bench)
