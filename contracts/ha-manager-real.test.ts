@@ -152,7 +152,9 @@ describe.runIf(why === undefined)('maintenance mode over a real sshd', () => {
 
   test('doctor names what is missing or too much, node by node', async () => {
     const outcomes = async (access: SshNodes | undefined) =>
-      (await examineHaManager(access)).map(({ outcome, text }) => [outcome, text] as const)
+      (await examineHaManager({ ssh: access, rights: ['maintenance-mode'] })).map(
+        ({ outcome, text }) => [outcome, text] as const,
+      )
     const nodes = { pve1: sshAt(node.sshd.port) }
     await node.allow(['maintenance-mode'])
     expect(await outcomes(await node.reached(nodes))).toEqual([['fine', expect.stringContaining('maintenance-mode')]])
