@@ -5,7 +5,6 @@ import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
-import { haManager } from '#drivers/ha-manager/ha-manager'
 import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
 import type { IpmiNode } from '#drivers/ipmi/session'
 import { labClock } from '#drivers/lab/clock'
@@ -28,6 +27,7 @@ import type { Probe } from '#ports/probe'
 import type { Storage } from '#ports/storage'
 import type { Config } from './config/schema.ts'
 import { secretOf } from './config/secrets.ts'
+import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
 
 export type Drivers = Omit<Ports, 'journal'> & {
   readonly pages: FilePublisher
@@ -35,28 +35,27 @@ export type Drivers = Omit<Ports, 'journal'> & {
   close(): Promise<void>
 }
 
-const CEPH_DEADLINE_MS = 15_000
-
 /** `configPath`: secrets in files are found beside it. `leases`: where leases are kept when Ceph is reached by Proxmox alone; absent: nowhere. */
 export function makeDrivers(config: Config, configPath: string, leases?: LeaseStore): Drivers {
   const baseDir = dirname(configPath)
   const lab = config.lab === undefined ? undefined : labLink(config.lab.control)
   const clock = lab === undefined ? systemClock() : labClock(lab)
   const entryPoints = entryPointsOf(config, baseDir)
+  const manager = haManagerOf(config, baseDir)
   const hypervisor = proxmoxHypervisor({
     entryPoints,
     clock,
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
     place: (node) => placeOf(config, node),
     roles: rolesOf(config),
-    ...(config.proxmox.haManager === undefined ? {} : { haManager: haManager({ command: config.proxmox.haManager }) }),
+    ...(manager === undefined ? {} : { haManager: manager }),
   })
   const pages = filePublisher(`${config.stateDir}/reports`)
   const bmc = bmcs(config, baseDir, clock)
   return {
     clock,
     hypervisor,
-    storage: storageOf(config, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
+    storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
     notifier: notifierOf(config),
@@ -93,11 +92,10 @@ const rolesOf = (config: Config): readonly Role[] =>
     ...(role.node === undefined ? {} : { node: nodeName(role.node) }),
   }))
 
-function storageOf(config: Config, fallback: CephFallbackConfig): Storage {
-  if (config.ceph === 'none') return noCeph
+function storageOf(config: Config, baseDir: string, fallback: CephFallbackConfig): Storage {
   if (config.ceph === 'proxmox') return proxmoxCeph(fallback)
-  const { clock } = fallback
-  return cephStorage({ ...config.ceph, clock, deadlineMs: CEPH_DEADLINE_MS })
+  const ceph = cephConfigOf(config, baseDir, fallback.clock)
+  return ceph === undefined ? noCeph : cephStorage(ceph)
 }
 
 const refuseCeph = async (): Promise<never> => {
