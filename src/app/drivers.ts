@@ -37,8 +37,8 @@ export type Drivers = Omit<Ports, 'journal'> & {
 
 const CEPH_DEADLINE_MS = 15_000
 
-/** `configPath`: secrets in files are found beside it. `leases`: where leases are kept when Ceph is reached by Proxmox alone. */
-export function makeDrivers(config: Config, configPath: string, leases: LeaseStore): Drivers {
+/** `configPath`: secrets in files are found beside it. `leases`: where leases are kept when Ceph is reached by Proxmox alone; absent: nowhere. */
+export function makeDrivers(config: Config, configPath: string, leases?: LeaseStore): Drivers {
   const baseDir = dirname(configPath)
   const lab = config.lab === undefined ? undefined : labLink(config.lab.control)
   const clock = lab === undefined ? systemClock() : labClock(lab)
@@ -56,7 +56,7 @@ export function makeDrivers(config: Config, configPath: string, leases: LeaseSto
   return {
     clock,
     hypervisor,
-    storage: storageOf(config, { clock, entryPoints, leases }),
+    storage: storageOf(config, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
     notifier: notifierOf(config),
@@ -70,7 +70,7 @@ export function makeDrivers(config: Config, configPath: string, leases: LeaseSto
   }
 }
 
-function entryPointsOf(config: Config, baseDir: string): readonly EntryPoint[] {
+export function entryPointsOf(config: Config, baseDir: string): readonly EntryPoint[] {
   return config.proxmox.entryPoints.map((entry) => ({
     url: entry.url,
     tokenId: entry.tokenId,

@@ -10,8 +10,10 @@ import type { Json } from '#domain/json'
 import type { WorkOrderAnswer } from '#domain/maintenance'
 import { viewOf } from '#domain/view'
 import type { Clock } from '#ports/clock'
+import type { SignalSource } from '#ports/signal-source'
 import type { BmcPoller } from './poll-bmcs.ts'
 import type { WakeUps } from './wake-ups.ts'
+import { readSources } from './watch-sources.ts'
 
 /** What survives a restart: the detector's memory and how far each log was read, written together. */
 export type WatchState = {
@@ -48,6 +50,8 @@ export type Watch = {
   readonly clock: Clock
   readonly store: WatchStore
   readonly everyMs: number
+  /** Who knows of many nodes at once, besides their BMCs. */
+  readonly sources?: readonly SignalSource[]
   /** Called for every new finding after it is stored, again each round until it says true. May be called twice. */
   readonly onFinding: (finding: Finding) => Promise<boolean>
   /** All maintenances but those in `settled`. Absent: there are none to heed. */
@@ -82,19 +86,27 @@ export const newWatchState = (): WatchState => ({
   settled: [],
 })
 
-/** One round over these BMCs. A restart in the middle of it reads the same records again, which the detector knows. */
-export async function watchOnce(watch: Watch, before: WatchState, nodes = watch.nodes): Promise<WatchState> {
+/**
+ * One round over all BMCs and sources, or over these BMCs alone. A restart in the middle of it reads the same records again, which
+ * the detector knows.
+ */
+export async function watchOnce(watch: Watch, before: WatchState, woken?: readonly NodeName[]): Promise<WatchState> {
   // Asked before the logs are read: whatever is settled below has all its records behind it.
   const maintenances = (await watch.maintenances?.(before.settled ?? [])) ?? []
-  const reads = await watch.poller.round(nodes, before.cursors)
-  // In the order of the nodes, then of time: the same logs are the same stream.
-  const signals = reads.flatMap((read) => read.signals).sort((a, b) => a.receivedAtMs - b.receivedAtMs)
-  const cursors = { ...before.cursors, ...Object.fromEntries(reads.map(({ node, cursor }) => [node, cursor])) }
+  const reads = await watch.poller.round(woken ?? watch.nodes, before.cursors)
+  const logs = {
+    // In the order of the nodes, then of time: the same logs are the same stream.
+    signals: reads.flatMap((read) => read.signals).sort((a, b) => a.receivedAtMs - b.receivedAtMs),
+    cursors: { ...before.cursors, ...Object.fromEntries(reads.map(({ node, cursor }) => [node, cursor])) },
+  }
+  const sources = woken === undefined ? watch.sources : []
+  const { signals, cursors, stored } = await readSources({ sources, log: watch.log }, logs)
   const nowMs = await watch.clock.nowMs()
   const { state, findings } = observeSignals(before.detector, signals, nowMs)
   const seen = { ...before, detector: state, cursors, findings: withFindings(before.findings, findings) }
   const after = maintenances.reduce((told, one) => settle(told, one, nowMs), seen)
   await watch.store.save(after)
+  await stored()
   const busy = new Set(maintenances.filter(({ state }) => state.is === 'running').map(({ node }) => node))
   return dealWithFindings(watch, after, busy)
 }

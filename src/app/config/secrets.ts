@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { Secret } from '#domain/secret'
 import { BadInput } from '../bad-input.ts'
-import type { Config, SecretRef } from './schema.ts'
+import type { Config } from './schema.ts'
+import type { SecretRef } from './secret-schema.ts'
 
 /** Relative files lie beside the configuration. Throws BadInput where there is nothing to read. */
 export function secretOf(ref: SecretRef, baseDir: string): Secret {
@@ -12,12 +13,18 @@ export function secretOf(ref: SecretRef, baseDir: string): Secret {
     if (value === undefined || value === '') throw new BadInput([`the environment variable ${ref.env} is not set`])
     return new Secret(value)
   }
-  const path = isAbsolute(ref.file) ? ref.file : resolve(baseDir, ref.file)
+  const path = secretPath(ref, baseDir) ?? ''
   try {
     return new Secret(readFileSync(path, 'utf8').trim())
   } catch {
     throw new BadInput([`the secret file ${path} cannot be read`])
   }
+}
+
+/** Undefined where it comes from the environment. */
+export function secretPath(ref: SecretRef, baseDir: string): string | undefined {
+  if ('env' in ref) return undefined
+  return isAbsolute(ref.file) ? ref.file : resolve(baseDir, ref.file)
 }
 
 /** The database: as configured, else DATABASE_URL's, else our own embedded one. */
