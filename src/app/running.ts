@@ -29,6 +29,7 @@ import { type Drivers, makeDrivers } from './drivers.ts'
 import { logWhatIsWrong } from './examine-at-start.ts'
 import { fleetOf } from './fleet.ts'
 import { liveControlPlane } from './live-control-plane.ts'
+import { bmcPoller } from './poll-bmcs.ts'
 import {
   asksForMaintenance,
   documentStore,
@@ -115,7 +116,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   })
   const watch: Watch = {
     nodes: Object.keys(config.nodes).map(nodeName),
-    bmc: drivers.bmc,
+    poller: bmcPoller({ bmc: drivers.bmc, log }),
     clock: watchClock(drivers, engine),
     store,
     sources: fleet.sources,

@@ -95,7 +95,7 @@ class Store {
     const source = alertSource(removes ? queue : { waiting: (limit) => queue.waiting(limit), remove: deadDatabase })
     const watch: Watch = {
       nodes: [],
-      bmc: {} as Watch['bmc'],
+      poller: { round: async () => [] },
       clock,
       everyMs: 1,
       store: {
