@@ -1,6 +1,5 @@
 /** The areas that need few words: database, Ceph, HA's maintenance mode, mail, prober. */
 import type { Check } from '#domain/check'
-import { cephxCommand } from '#drivers/ceph/cephx-caps'
 import { examineDatabase } from '#drivers/postgres/examine'
 import { examineSmtp } from '#drivers/smtp/examine'
 import type { Storage } from '#ports/storage'
@@ -33,7 +32,7 @@ export async function examineStorage(config: Config, storage: Storage): Promise<
       outcome: 'dangerous',
       text: 'reached through Proxmox, noout is set for the whole cluster, and the token needs Sys.Modify on /',
       stages: ['isolate'],
-      mend: `on a node, and then ceph: { conf: …, keyring: …, name: client.coulisse }: ${cephxCommand.replaceAll(/\\\n\s*/g, '')}`,
+      mend: './coulisse init --print-rights shows how to make a Ceph user that may less; then ceph: { conf: …, keyring: …, name: client.coulisse }',
     })
   }
   return found
