@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
+import type { Check } from '#domain/check'
 import { vmid } from '#domain/ids'
 import { secret } from '#domain/secret'
+import { examineProxmox } from '#drivers/proxmox/examine'
 import { type ProxmoxHypervisor, proxmoxHypervisor } from '#drivers/proxmox/hypervisor'
 import { tlsTransport, type WireAnswer } from '#drivers/proxmox/transport'
 import { takeFault } from '#lab/faults/apply'
@@ -22,6 +24,7 @@ type Served = {
   token(asked: Record<string, unknown>): Made
   ask(as: Made, path: string, method?: 'GET' | 'POST'): Promise<WireAnswer>
   driver(as: Made): ProxmoxHypervisor
+  examine(as: Made): Promise<readonly Check[]>
 }
 
 async function serve(lab = smallLab()): Promise<Served> {
@@ -29,9 +32,11 @@ async function serve(lab = smallLab()): Promise<Served> {
   open.push(served)
   const points = (as: Made) =>
     served.endpoints.map((one) => ({ ...one, tokenId: as.tokenId, tokenSecret: secret(as.tokenSecret) }))
+  const clock = { nowMs: async () => lab.state.nowMs, sleepUntil: async () => {} }
   return {
     lab,
     endpoints: served.endpoints,
+    examine: (as) => examineProxmox({ entryPoints: points(as), clock, cephByApi: false }),
     token: (asked) => {
       const { status, body } = makeToken(lab.state, { tokenId: 'coulisse@pve!poor', ...asked })
       expect(status).toBe(201)
@@ -45,7 +50,6 @@ async function serve(lab = smallLab()): Promise<Served> {
       return transport.send({ method, path, deadlineMs: 2_000 })
     },
     driver(as) {
-      const clock = { nowMs: async () => lab.state.nowMs, sleepUntil: async () => {} }
       const hypervisor = proxmoxHypervisor({ entryPoints: points(as), clock, linkBitsPerSecond: 10e9 })
       open.push(hypervisor)
       return hypervisor
@@ -132,4 +136,48 @@ test('whether a number is taken is told to everybody', async () => {
     status: 400,
     body: expect.stringContaining('VM 101 already exists'),
   })
+})
+
+const bad = (checks: readonly Check[]) => checks.filter(({ outcome }) => outcome !== 'fine')
+
+test('the doctor finds nothing wrong with the least that is needed, and names what the lab’s own token has besides', async () => {
+  const { token, examine, endpoints } = await serve()
+  expect(bad(await examine(token({})))).toEqual([])
+  const [own] = endpoints
+  if (own === undefined) throw new Error('no endpoint')
+  expect(bad(await examine(own)).map(({ text }) => text)).toEqual([
+    'it may more than it needs: Sys.Modify, VM.PowerMgmt',
+  ])
+})
+
+test('the doctor names exactly what is missing, and the guests that are hidden by it', async () => {
+  const { token, examine } = await serve()
+  const checks = bad(await examine(token({ without: ['VM.Audit'] })))
+  expect(checks.map(({ outcome, text }) => [outcome, text])).toEqual([
+    ['missing', 'it lacks VM.Audit on /vms: guests are hidden, without a word'],
+    ['dangerous', expect.stringMatching(/^\d+ guests exist that it does not see, for lack of VM.Audit: 101, 102/)],
+  ])
+  for (const right of ['Sys.Audit', 'Datastore.Audit', 'SDN.Audit', 'VM.Migrate', 'Sys.PowerMgmt']) {
+    const [first] = bad(await examine(token({ without: [right] })))
+    expect(first).toMatchObject({ outcome: 'missing', text: expect.stringContaining(`it lacks ${right} on `) })
+  }
+})
+
+test('one guest that an entry of its own hides is found, rights all complete', async () => {
+  const { token, examine } = await serve()
+  const rights = ['Sys.Audit', 'VM.Audit', 'Datastore.Audit', 'Pool.Audit', 'Mapping.Audit', 'SDN.Audit']
+  const all = [...rights, 'VM.Migrate', 'Sys.PowerMgmt']
+  const checks = bad(await examine(token({ rights: { '/': all, '/vms/101': [] } })))
+  expect(checks).toHaveLength(1)
+  expect(checks[0]).toMatchObject({ outcome: 'dangerous', mend: expect.stringContaining("grep '/vms/101'") })
+})
+
+test('a node whose clock is an hour off is dangerous', async () => {
+  const { token, examine, lab } = await serve()
+  const node = lab.state.nodes.pve2
+  if (node === undefined) throw new Error('no pve2')
+  node.hardware = { ...node.hardware, clockSkewMs: 3_600_000 }
+  const [clock] = bad(await examine(token({})))
+  expect(clock).toMatchObject({ area: 'clock', outcome: 'dangerous', subject: expect.stringContaining('pve2') })
+  expect(clock?.text).toMatch(/360[01] s ahead of ours/)
 })

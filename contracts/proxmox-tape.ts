@@ -66,6 +66,11 @@ export const cluster: Tape = {
   'GET /cluster/config/qdevice': composed({}),
   'GET /cluster/options': recording('get-cluster-options'),
   'GET /cluster/tasks': recording('task-list'),
+  // Recorded later, when there was a guest more: 103, which these looks do not have.
+  'GET /cluster/nextid': composed('103'),
+  'GET /cluster/metrics/export': recording('get-cluster-metrics-export'),
+  'GET /cluster/nextid?vmid=103': composed('103'),
+  'GET /cluster/nextid?vmid=110': composed('110'),
   'GET /cluster/ha/resources': recording('ha-resources'),
   'GET /cluster/ha/rules': recording('ha-rules'),
   'GET /cluster/ha/groups': recording('get-cluster-ha-groups'),

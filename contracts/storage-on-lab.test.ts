@@ -1,8 +1,10 @@
 /** The Ceph contract over the simulated world: in memory, and behind its `ceph` command with our real driver in front. */
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
 import { nodeName } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
+import { examineCeph } from '#drivers/ceph/examine'
 import { labStorage } from '#lab/ports/storage'
 import { smallSnapshot } from '#lab/testing/small-world'
 import { cephRequest, plainText } from '#lab/wire/ceph-cli/answer'
@@ -58,5 +60,28 @@ for (const { name, command } of [
       stopOsds: [...command, 'stop-osd', '{osd}'],
     })
     return { ...bench(world), storage, close }
+  })
+
+  test(`doctor finds the lab’s Ceph fine by the command ${name}, and names what is not`, async () => {
+    const world = newWorld()
+    const { url, close } = await control(world)
+    const config = {
+      command,
+      name: 'client.coulisse',
+      env: { COULISSE_LAB_CONTROL: url },
+      deadlineMs: 20_000,
+      clock: { nowMs: async () => world.nowMs, sleepUntil: async () => undefined },
+      stopOsds: command,
+    }
+    const wrong = async () =>
+      (await examineCeph(config, Object.keys(world.nodes))).filter((one) => one.outcome !== 'fine')
+    expect(await wrong()).toEqual([])
+    if (world.ceph === 'none') throw new Error('this world has no Ceph')
+    world.ceph.hostFlags.pve2 = ['noout']
+    world.ceph.fullness = 'nearfull'
+    expect((await wrong()).map(({ subject }) => subject)).toEqual(['OSD_NEARFULL', 'flags of pve2'])
+    for (const monitor of world.ceph.monitors) monitor.inQuorum = false
+    expect(await wrong()).toMatchObject([{ outcome: 'missing', text: expect.stringContaining('timed out') }])
+    await close()
   })
 }

@@ -1,12 +1,13 @@
 /** From the checked configuration to drivers behind ports. The only place that knows which driver stands for which port. */
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Role } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
 import { haManager } from '#drivers/ha-manager/ha-manager'
-import { type IpmiNode, ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
+import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
+import type { IpmiNode } from '#drivers/ipmi/session'
 import { labClock } from '#drivers/lab/clock'
 import { type LabLink, labLink } from '#drivers/lab/link'
 import { labProbe } from '#drivers/lab/probe'
@@ -141,18 +142,21 @@ function bmcs(config: Config, baseDir: string, clock: Clock): ClosableBmc {
     }
   }
   const redfish = redfishBmc({ nodes: redfishNodes, clock })
-  const ipmi = ipmiBmc({ nodes: ipmiNodes, clock })
+  const ipmi = ipmiBmc({ nodes: ipmiNodes, clock, cacheDir: join(config.stateDir, 'ipmi') })
   const of = (node: NodeName): Bmc => (node in ipmiNodes ? ipmi : redfish)
   return {
     identity: (node) => of(node).identity(node),
     power: (node) => of(node).power(node),
     powerOn: (node) => of(node).powerOn(node),
+    softOff: (node) => of(node).softOff(node),
     setLocate: (node, on) => of(node).setLocate(node, on),
     fans: (node) => of(node).fans(node),
     powerRestorePolicy: (node) => of(node).powerRestorePolicy(node),
     hardware: (node) => of(node).hardware(node),
     signals: (node, cursor) => of(node).signals(node, cursor),
-    close: () => redfish.close(),
+    close: async () => {
+      await Promise.all([redfish.close(), ipmi.close()])
+    },
   }
 }
 

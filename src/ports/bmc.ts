@@ -19,6 +19,8 @@ export type Bmc = {
   identity(node: NodeName): Promise<BmcIdentity>
   power(node: NodeName): Promise<Power>
   powerOn(node: NodeName): Promise<void>
+  /** Presses the power button: an order to the operating system, which may take minutes or not heed it. There is no hard power-off. */
+  softOff(node: NodeName): Promise<void>
   setLocate(node: NodeName, on: boolean): Promise<void>
   fans(node: NodeName): Promise<readonly FanReading[]>
   /** What the machine does when the cord goes back in. */

@@ -2,11 +2,8 @@
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
 import type { StoryPolicy } from '#domain/policy'
-
-const secretSchema = z.union(
-  [z.object({ env: z.string().min(1) }).strict(), z.object({ file: z.string().min(1) }).strict()],
-  { error: 'a secret is { file: PATH } or { env: NAME }, and never stands here itself' },
-)
+import { alertmanagerSchema, monitoringLabelsSchema, prometheusSchema } from './monitoring.ts'
+import { secretSchema } from './secret-schema.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
 
@@ -159,6 +156,9 @@ export const configSchema = z
       .object({ everyS: z.number().min(5).default(60) })
       .strict()
       .default({ everyS: 60 }),
+    monitoringLabels: monitoringLabelsSchema.default({ rules: [] }),
+    prometheus: prometheusSchema.optional(),
+    alertmanager: alertmanagerSchema.optional(),
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */
     lab: z.object({ control: z.url() }).strict().optional(),
     policy: policySchema.default({}),
@@ -166,4 +166,3 @@ export const configSchema = z
   .strict()
 
 export type Config = Omit<z.infer<typeof configSchema>, 'policy'> & { readonly policy: StoryPolicy }
-export type SecretRef = z.infer<typeof secretSchema>

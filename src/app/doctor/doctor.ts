@@ -10,6 +10,7 @@ import { examineBmcs } from './bmcs.ts'
 import { examineConfiguration } from './configuration.ts'
 import { examineEntryPoints } from './entry-points.ts'
 import { examineInventory } from './inventory.ts'
+import { examineMonitoring } from './monitoring.ts'
 
 /** Longer than the slowest area's own deadlines together: what is not done by then is said, not waited for. */
 const AREA_LIMIT_MS = 90_000
@@ -38,6 +39,7 @@ function areasOf(config: Config, path: string, drivers: Drivers): readonly Area[
     },
     { area: 'ceph', look: () => examineStorage(config, drivers.storage) },
     { area: 'bmc', look: () => examineBmcs(config, drivers.bmc) },
+    { area: 'prometheus', look: async () => examineMonitoring(config, path, await drivers.clock.nowMs()) },
     { area: 'inventory', look: async () => examineInventory(config, await drivers.hypervisor.observe()) },
     { area: 'mail', look: () => examineMail(config) },
   ]

@@ -3,13 +3,11 @@ import type { NodeName } from '#domain/ids'
 import type { Known } from '#domain/measured'
 import type { Hardware } from '#domain/node'
 import { type ProxmoxClient, path } from './client.ts'
+import { clockDifferenceMs } from './clock-difference.ts'
 import type { ProxmoxConfig } from './config.ts'
 import { lookAtNode, versionsOf } from './look-node.ts'
 import { sightOf } from './sight.ts'
 import * as wire from './wire.ts'
-
-/** The API tells whole seconds: a smaller difference is none that it could show. */
-const CLOCK_RESOLUTION_MS = 1_000
 
 export async function hardware(client: ProxmoxClient, config: ProxmoxConfig, node: NodeName): Promise<Hardware> {
   // The status must be readable: a node that does not answer has no hardware to compare.
@@ -68,6 +66,5 @@ async function clockSkew(client: ProxmoxClient, config: ProxmoxConfig, node: Nod
     .catch(() => undefined)
   const answeredAtMs = await config.clock.nowMs()
   if (reply?.is !== 'data') return 'unknown'
-  const skewMs = reply.data.time * 1000 + CLOCK_RESOLUTION_MS / 2 - (askedAtMs + answeredAtMs) / 2
-  return Math.abs(skewMs) <= CLOCK_RESOLUTION_MS + (answeredAtMs - askedAtMs) / 2 ? 0 : Math.round(skewMs)
+  return clockDifferenceMs({ nodeMs: reply.data.time * 1000, askedAtMs, answeredAtMs })
 }

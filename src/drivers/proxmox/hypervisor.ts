@@ -42,8 +42,9 @@ export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
         avoid: node,
       })
       const view = haView({ resources: [], current: [], manager })
-      if (!view.inUse) return 'unavailable'
-      return view.inMaintenance(node) ? 'on' : 'off'
+      if (view.inMaintenance(node)) return 'on'
+      // Asked before the plan: an HA that nobody can tell is as good as none, but what somebody else set is seen.
+      return view.inUse && config.haManager !== undefined ? 'off' : 'unavailable'
     },
     async shutDown(node) {
       // Answers null before it acts; there is no task to follow.

@@ -1,12 +1,12 @@
 /** The cluster-wide half of a look: quorum, votes, HA, options, tasks, rights. */
 
-import { BlockList, isIP } from 'node:net'
 import { z } from 'zod'
 import type { ClusterObservation, PveTask } from '#domain/cluster'
 import { type NodeName, nodeName, vmid } from '#domain/ids'
-import type { Known } from '#domain/measured'
 import type { ProxmoxClient } from './client.ts'
 import { type HaView, haView, rulesOfGroups, rulesOfHa } from './ha.ts'
+import { property, sharesCorosync } from './look-network.ts'
+import { lacking, needsOf, type Permissions } from './rights.ts'
 import type { Refusal } from './schema.ts'
 import { notOffered, type Sight } from './sight.ts'
 import * as wire from './wire.ts'
@@ -28,9 +28,10 @@ export type ClusterFacts = Pick<
   readonly members: readonly Member[]
   readonly resources: readonly wire.Resource[]
   readonly ha: HaView
+  readonly options: wire.Options
 }
 
-const NO_OPTIONS = { migration: undefined, ha: undefined }
+const NO_OPTIONS: wire.Options = { migration: undefined, ha: undefined, 'next-id': undefined }
 const NO_MANAGER = { manager_status: undefined, lrm_status: undefined }
 
 /** Without these two there is no look at all; the rest may be missing, and is then said. */
@@ -60,6 +61,7 @@ export async function lookAtCluster(client: ProxmoxClient, sight: Sight, avoid?:
     resources,
     ha,
     rules,
+    options,
     ...(version === undefined ? {} : { pveVersion: version.version }),
     votes: Object.fromEntries(configNodes.map((node) => [node.node, node.quorum_votes ?? 1])),
     ...qdeviceOf(qdevice, members.length),
@@ -97,14 +99,18 @@ async function lookAtHa(sight: Sight, major: number) {
   return { ha: haView({ resources, current, manager }), rules }
 }
 
+/** What is missing leaves things out in silence; the other rights that are missing are told by what they refuse. */
+const HIDES: Readonly<Record<string, string>> = {
+  'VM.Audit': 'guests may be hidden: the token lacks VM.Audit on /vms',
+  'Sys.Audit': 'tasks of others may be hidden: the token lacks Sys.Audit on /nodes',
+  'Datastore.Audit': 'storages may be hidden: the token lacks Datastore.Audit on /storage',
+}
+
 /** A token without rights gets 200 and silently fewer guests: the rights are asked, not the list believed. */
-function sayMissingRights(sight: Sight, permissions: z.output<typeof wire.permissions>): void {
-  const has = (path: string, right: string) =>
-    Number(permissions[path]?.[right] ?? 0) === 1 || Number(permissions['/']?.[right] ?? 0) === 1
-  if (!has('/vms', 'VM.Audit')) sight.say('guests may be hidden: the token lacks VM.Audit on /vms')
-  if (!has('/nodes', 'Sys.Audit')) sight.say('tasks of others may be hidden: the token lacks Sys.Audit on /nodes')
-  if (!has('/storage', 'Datastore.Audit')) {
-    sight.say('storages may be hidden: the token lacks Datastore.Audit on /storage')
+function sayMissingRights(sight: Sight, permissions: Permissions): void {
+  for (const { path, right } of lacking(permissions, needsOf(false))) {
+    const text = HIDES[right]
+    if (text !== undefined && path !== '/') sight.say(text)
   }
 }
 
@@ -128,42 +134,10 @@ function qdeviceOf(told: z.output<typeof wire.qdevice>, nodeCount: number) {
   return { qdeviceVotes: lastManStanding ? nodeCount - 1 : 1, qdeviceUp: /"State":"Connected/i.test(text) }
 }
 
-function property(value: z.output<typeof wire.options>['ha'], name: string): string | undefined {
-  if (value === undefined) return undefined
-  if (typeof value !== 'string') return value[name] === undefined ? undefined : String(value[name])
-  return new RegExp(`(?:^|,)${name}=([^,]*)`).exec(value)?.[1]
-}
-
-function shutdownPolicyOf(options: z.output<typeof wire.options>): ClusterObservation['shutdownPolicy'] {
+function shutdownPolicyOf(options: wire.Options): ClusterObservation['shutdownPolicy'] {
   const told = property(options.ha, 'shutdown_policy')
   return told === 'freeze' || told === 'failover' || told === 'migrate' ? told : 'conditional'
 }
-
-/** Does migration traffic share a network with a corosync link? Without `migration: network=` it takes the nodes' own addresses. */
-function sharesCorosync(
-  options: z.output<typeof wire.options>,
-  nodes: z.output<typeof wire.configNodes>,
-  members: readonly Member[],
-): Known<boolean> {
-  const links = nodes.flatMap((node) =>
-    Object.entries(node).flatMap(([key, value]) => (/^(ring|link)\d+(_addr)?$/.test(key) ? [addressIn(value)] : [])),
-  )
-  if (links.length === 0 || links.some((link) => isIP(link) === 0)) return 'unknown'
-  const network = property(options.migration, 'network')
-  if (network === undefined) {
-    const own = members.flatMap((member) => (member.address === undefined ? [] : [member.address]))
-    return own.length === 0 ? 'unknown' : own.some((address) => links.includes(address))
-  }
-  const [address = '', prefix = ''] = network.split('/')
-  if (isIP(address) === 0 || !/^\d+$/.test(prefix)) return 'unknown'
-  const inside = new BlockList()
-  inside.addSubnet(address, Number(prefix), family(address))
-  return links.some((link) => inside.check(link, family(link)))
-}
-
-const family = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
-/** '10.77.0.11' or 'address=10.77.0.11,priority=5' */
-const addressIn = (value: unknown) => (/(?:^|address=)([^,=]+)/.exec(String(value))?.[1] ?? '').trim()
 
 /** Recorded: 500 "pveceph configuration not initialized - missing '/etc/pve/ceph.conf' …". */
 export const saysNoCeph = ({ text }: Refusal): boolean => /not initialized|not installed|not fully installed/.test(text)

@@ -103,7 +103,12 @@ export const managerStatus = z.looseObject({
 
 /** `migration` and `ha` come parsed or as property strings, depending on the release. */
 const properties = z.union([z.record(z.string(), z.unknown()), z.string()])
-export const options = z.looseObject({ migration: maybe(properties), ha: maybe(properties) })
+export const options = z.looseObject({
+  migration: maybe(properties),
+  ha: maybe(properties),
+  'next-id': maybe(properties),
+})
+export type Options = Pick<z.output<typeof options>, 'migration' | 'ha' | 'next-id'>
 
 export const nodeStatus = z.looseObject({
   pveversion: maybe(z.string()),
@@ -126,6 +131,8 @@ export const packages = z.array(
   z.looseObject({ Package: z.string(), OldVersion: maybe(z.string()), CurrentState: maybe(z.string()) }),
 )
 export const migrationCapabilities = z.looseObject({ 'has-dbus-vmstate': flag.optional() })
+/** The figures themselves are nobody's concern here. */
+export const metrics = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) })
 export const permissions = z.record(z.string(), z.record(z.string(), z.unknown()))
 
 export const tasks = z.array(

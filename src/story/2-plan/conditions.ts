@@ -61,7 +61,7 @@ function maintenanceModeBlockers({ maintenanceMode, cluster, node }: Facts): rea
   const count = guestsOn(cluster, node).filter((guest) => guest.ha.managed).length
   if (maintenanceMode !== 'unavailable' || count === 0) return []
   const text = `${count} HA guests on ${node}, and HA maintenance mode cannot be set`
-  const lifts = 'configure the ha-manager key, or an approver lifts it: HA may pull guests back too early'
+  const lifts = 'configure the ha-manager key, or an approver lifts it: failback would pull them onto unproven hardware'
   return [{ kind: 'maintenance-mode-unavailable', node, text, lifts }]
 }
 
