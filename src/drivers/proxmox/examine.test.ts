@@ -50,7 +50,7 @@ async function examine(tape: Tape, asked: Asked = {}): Promise<readonly Check[]>
         tokenSecret: secret(TOKEN),
         ...(asked.fingerprint256 === undefined ? {} : { fingerprint256: asked.fingerprint256 }),
       })),
-    clock: { nowMs: async () => asked.nowMs ?? Date.now(), sleepUntil: async () => {} },
+    clock: { nowMs: async () => asked.nowMs ?? NOW_MS, sleepUntil: async () => {} },
     cephByApi: asked.cephByApi ?? false,
   })
 }
@@ -178,7 +178,7 @@ test.each([
 })
 
 test('a clock an hour off is dangerous, one that is right is not told', async () => {
-  const real = Date.now()
+  const real = NOW_MS
   const far = (await examine({}, { nowMs: real + 3_600_000 })).filter(({ area }) => area === 'clock')
   expect(far.map(({ outcome }) => outcome)).toEqual(['dangerous', 'dangerous'])
   expect(far[0]?.text).toMatch(/its clock is 3(599|600|601) s behind ours/)
