@@ -38,6 +38,8 @@ type Unanswered = {
   readonly is: 'unanswered'
   readonly retry: Retry
   readonly notSent: boolean
+  /** The proxy's word about the node behind it: the entry point itself is well. */
+  readonly isProxied?: boolean
   readonly text: string
 }
 
@@ -57,9 +59,18 @@ export function parseAnswer<T>(answer: WireAnswer, schema: z.ZodType<T>): Answer
   if (answer.is === 'not-sent') {
     return { is: 'unanswered', retry: answer.pinned ? 'later' : 'never', notSent: true, text: answer.text }
   }
-  if (answer.is === 'lost') return { is: 'unanswered', retry: 'later', notSent: false, text: answer.text }
+  if (answer.is === 'lost') {
+    return { is: 'unanswered', retry: answer.isHopeless ? 'never' : 'later', notSent: false, text: answer.text }
+  }
   if (PROXY_STATUSES.has(answer.status)) {
-    return { is: 'unanswered', retry: 'later', notSent: false, text: `${answer.status} ${shown(answer.reason)}` }
+    const isProxied = answer.status === 595 || answer.status === 596
+    return {
+      is: 'unanswered',
+      retry: 'later',
+      notSent: false,
+      isProxied,
+      text: `${answer.status} ${shown(answer.reason)}`,
+    }
   }
   if (answer.status < 200 || answer.status > 299) {
     return { is: 'refused', status: answer.status, text: refusalText(answer.reason, answer.body) }
