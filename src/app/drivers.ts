@@ -28,6 +28,8 @@ import type { Storage } from '#ports/storage'
 import type { Config } from './config/schema.ts'
 import { secretOf } from './config/secrets.ts'
 import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
+import type { KeptPlaces, Places } from './places.ts'
+import { placesFor } from './places-of-config.ts'
 
 export type Drivers = Omit<Ports, 'journal'> & {
   readonly pages: FilePublisher
@@ -35,36 +37,52 @@ export type Drivers = Omit<Ports, 'journal'> & {
   close(): Promise<void>
 }
 
-/** `configPath`: secrets in files are found beside it. `leases`: where leases are kept when Ceph is reached by Proxmox alone; absent: nowhere. */
-export function makeDrivers(config: Config, configPath: string, leases?: LeaseStore): Drivers {
+/** What outlives a process, where there is a database: leases when Ceph is reached by Proxmox alone, and what was learnt of places. */
+export type Keeping = {
+  readonly leases?: LeaseStore
+  readonly places?: KeptPlaces
+  readonly log?: (text: string) => void
+}
+
+/** `configPath`: secrets in files are found beside it. */
+export function makeDrivers(config: Config, configPath: string, keeping: Keeping = {}): Drivers {
+  const { leases } = keeping
   const baseDir = dirname(configPath)
   const lab = config.lab === undefined ? undefined : labLink(config.lab.control)
   const clock = lab === undefined ? systemClock() : labClock(lab)
   const entryPoints = entryPointsOf(config, baseDir)
+  const bmc = bmcs(config, baseDir, clock)
+  const { places, netbox } = placesFor(config, configPath, { clock, bmc, keeping })
   const manager = haManagerOf(config, baseDir)
   const hypervisor = proxmoxHypervisor({
     entryPoints,
     clock,
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
-    place: (node) => placeOf(config, node),
+    place: (node) => domainsOf(config, places, node),
     roles: rolesOf(config),
     ...(manager === undefined ? {} : { haManager: manager }),
   })
   const pages = filePublisher(`${config.stateDir}/reports`)
-  const bmc = bmcs(config, baseDir, clock)
   return {
     clock,
-    hypervisor,
+    hypervisor: {
+      ...hypervisor,
+      // Racks are failure domains: the planner must know those that only NetBox tells.
+      observe: async (options) => {
+        await places.refresh()
+        return hypervisor.observe(options)
+      },
+    },
     storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
     notifier: notifierOf(config),
-    inventory: inventoryOf(config),
+    inventory: inventoryOf(config, places),
     publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
     pages,
     lab,
     close: async () => {
-      await Promise.all([hypervisor.close(), bmc.close()])
+      await Promise.all([hypervisor.close(), bmc.close(), netbox?.close()])
     },
   }
 }
@@ -79,10 +97,15 @@ export function entryPointsOf(config: Config, baseDir: string): readonly EntryPo
   }))
 }
 
-function placeOf(config: Config, node: NodeName): { readonly rack?: string; readonly chassis?: string } {
+function domainsOf(
+  config: Config,
+  places: Places,
+  node: NodeName,
+): { readonly rack?: string; readonly chassis?: string } {
   const known = config.nodes[node]
   if (known === undefined) return {}
-  return { rack: known.rack, ...(known.chassis === undefined ? {} : { chassis: known.chassis }) }
+  const { chassis } = known
+  return { rack: places.rack(node) ?? known.rack, ...(chassis === undefined ? {} : { chassis }) }
 }
 
 const rolesOf = (config: Config): readonly Role[] =>
@@ -172,7 +195,7 @@ function notifierOf(config: Config): Notifier {
   }
 }
 
-function inventoryOf(config: Config): Inventory {
+function inventoryOf(config: Config, places: Places): Inventory {
   const nodeOf = (node: NodeName) => {
     const known = config.nodes[node]
     if (known !== undefined) return known
@@ -184,11 +207,8 @@ function inventoryOf(config: Config): Inventory {
   return {
     hoster: config.hoster,
     simulated: config.lab !== undefined,
-    place: async (node) => {
-      const { site, room, rack, unit, serial, assetTag } = nodeOf(node)
-      return { site, room, rack, unit, serial, ...(assetTag === undefined ? {} : { assetTag }) }
-    },
-    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial }),
+    place: (node) => places.place(node),
+    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial ?? 'unknown' }),
     customer: async (id: CustomerId) => {
       const known = config.customers[id]
       if (known === undefined) return undefined

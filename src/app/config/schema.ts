@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
 import type { StoryPolicy } from '#domain/policy'
-import { alertmanagerSchema, monitoringLabelsSchema, prometheusSchema } from './monitoring.ts'
+import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
 import { secretSchema } from './secret-schema.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
@@ -97,7 +97,8 @@ const nodeSchema = z
     room: z.string().default('unknown'),
     rack: z.string().default('unknown'),
     unit: z.string().default('unknown'),
-    serial: z.string().min(1),
+    /** Absent: what the machine says of itself, else NetBox. */
+    serial: z.string().min(1).optional(),
     systemUuid: z.string().min(1),
     assetTag: z.string().optional(),
     chassis: z.string().optional(),
@@ -186,6 +187,7 @@ export const configSchema = z
     monitoringLabels: monitoringLabelsSchema.default({ rules: [] }),
     prometheus: prometheusSchema.optional(),
     alertmanager: alertmanagerSchema.optional(),
+    netbox: netboxSchema.optional(),
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */
     lab: z.object({ control: z.url() }).strict().optional(),
     policy: policySchema.default({}),

@@ -1,7 +1,6 @@
 /** The areas that need few words: database, Ceph, HA's maintenance mode, mail, prober. */
 import { dirname } from 'node:path'
 import type { Check } from '#domain/check'
-import { cephxCommand } from '#drivers/ceph/cephx-caps'
 import { examineCeph } from '#drivers/ceph/examine'
 import { examineHaManager } from '#drivers/ha-manager/examine'
 import { examineDatabase } from '#drivers/postgres/examine'
@@ -47,7 +46,7 @@ export async function examineStorage(config: Config, path: string, drivers: Driv
       outcome: 'dangerous',
       text: 'reached through Proxmox, noout is set for the whole cluster, and the token needs Sys.Modify on /',
       stages: ['isolate'],
-      mend: `on a node, and then ceph: { conf: …, keyring: …, name: client.coulisse }: ${cephxCommand.replaceAll(/\\\n\s*/g, '')}`,
+      mend: './coulisse init --print-rights shows how to make a Ceph user that may less; then ceph: { conf: …, keyring: …, name: client.coulisse }',
     })
   }
   return found

@@ -5,6 +5,7 @@ import { DriverError } from '#domain/driver-error'
 import { readConfig } from '../config/read.ts'
 import type { Config } from '../config/schema.ts'
 import { type Drivers, entryPointsOf, makeDrivers } from '../drivers.ts'
+import { examineNetboxOf } from '../places-of-config.ts'
 import { examineMail, examineNodeAccess, examineStorage, examineStore } from './areas.ts'
 import { examineBmcs } from './bmcs.ts'
 import { examineConfiguration } from './configuration.ts'
@@ -42,6 +43,7 @@ function areasOf(config: Config, path: string, drivers: Drivers): readonly Area[
     { area: 'bmc', look: () => examineBmcs(config, drivers.bmc) },
     { area: 'prometheus', look: async () => examineMonitoring(config, path, await drivers.clock.nowMs()) },
     { area: 'inventory', look: async () => examineInventory(config, await drivers.hypervisor.observe()) },
+    { area: 'inventory', look: () => examineNetboxOf(config, path) },
     { area: 'mail', look: () => examineMail(config) },
   ]
 }
