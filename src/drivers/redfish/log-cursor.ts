@@ -67,7 +67,7 @@ export function readFrom(cursor: string, pages: LogPages, lastReset: string): Lo
     lastCreated: last?.created ?? known?.lastCreated ?? '',
     lastReset: lastReset === '' ? (before?.lastReset ?? '') : lastReset,
     skips: pages.skips,
-    marks: { ...(pages.isWhole ? {} : known?.marks), ...marksOf(sorted) },
+    marks: newest({ ...(pages.isWhole ? {} : known?.marks), ...marksOf(sorted) }),
   }
   return { records, changed, events, cursor: JSON.stringify(place) }
 }
@@ -79,11 +79,12 @@ const markOf = ({ changedMs, isOver }: LogRecord) => `${changedMs}${isOver ? ' o
 
 const marksOf = (sorted: readonly LogRecord[]) =>
   Object.fromEntries(
-    sorted
-      .filter(({ changedMs }) => changedMs !== undefined)
-      .slice(-MARKS_LIMIT)
-      .map((record) => [record.id, markOf(record)]),
+    sorted.filter(({ changedMs }) => changedMs !== undefined).map((record) => [record.id, markOf(record)]),
   )
+
+/** Keys that are numbers stand in their order. */
+const newest = (marks: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(marks).slice(-MARKS_LIMIT))
 
 /** iLO counts a repetition in the record that it has, and marks that one repaired when it is over. */
 const changedSince = ({ marks = {} }: Place, sorted: readonly LogRecord[]): readonly LogRecord[] =>
