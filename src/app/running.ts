@@ -75,7 +75,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   closing.push(() => pool.end())
   await migrate(pool)
   const documents = new PostgresDocuments(pool)
-  const drivers = makeDrivers(config, configPath, leasesIn(documents))
+  const drivers = makeDrivers(config, configPath, { leases: leasesIn(documents), places: documents, log })
   closing.push(() => drivers.close())
   const kept = new PostgresJournal({ pool, clock: drivers.clock })
   const ports: Ports = {
