@@ -5,7 +5,6 @@ import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
-import { haManager } from '#drivers/ha-manager/ha-manager'
 import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
 import type { IpmiNode } from '#drivers/ipmi/session'
 import { labClock } from '#drivers/lab/clock'
@@ -28,6 +27,7 @@ import type { Probe } from '#ports/probe'
 import type { Storage } from '#ports/storage'
 import type { Config } from './config/schema.ts'
 import { secretOf } from './config/secrets.ts'
+import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
 import type { KeptPlaces, Places } from './places.ts'
 import { placesFor } from './places-of-config.ts'
 
@@ -36,8 +36,6 @@ export type Drivers = Omit<Ports, 'journal'> & {
   readonly lab: LabLink | undefined
   close(): Promise<void>
 }
-
-const CEPH_DEADLINE_MS = 15_000
 
 /** What outlives a process, where there is a database: leases when Ceph is reached by Proxmox alone, and what was learnt of places. */
 export type Keeping = {
@@ -55,13 +53,14 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
   const entryPoints = entryPointsOf(config, baseDir)
   const bmc = bmcs(config, baseDir, clock)
   const { places, netbox } = placesFor(config, configPath, { clock, bmc, keeping })
+  const manager = haManagerOf(config, baseDir)
   const hypervisor = proxmoxHypervisor({
     entryPoints,
     clock,
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
     place: (node) => domainsOf(config, places, node),
     roles: rolesOf(config),
-    ...(config.proxmox.haManager === undefined ? {} : { haManager: haManager({ command: config.proxmox.haManager }) }),
+    ...(manager === undefined ? {} : { haManager: manager }),
   })
   const pages = filePublisher(`${config.stateDir}/reports`)
   return {
@@ -69,12 +68,12 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
     hypervisor: {
       ...hypervisor,
       // Racks are failure domains: the planner must know those that only NetBox tells.
-      observe: async () => {
+      observe: async (options) => {
         await places.refresh()
-        return hypervisor.observe()
+        return hypervisor.observe(options)
       },
     },
-    storage: storageOf(config, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
+    storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
     notifier: notifierOf(config),
@@ -116,11 +115,10 @@ const rolesOf = (config: Config): readonly Role[] =>
     ...(role.node === undefined ? {} : { node: nodeName(role.node) }),
   }))
 
-function storageOf(config: Config, fallback: CephFallbackConfig): Storage {
-  if (config.ceph === 'none') return noCeph
+function storageOf(config: Config, baseDir: string, fallback: CephFallbackConfig): Storage {
   if (config.ceph === 'proxmox') return proxmoxCeph(fallback)
-  const { clock } = fallback
-  return cephStorage({ ...config.ceph, clock, deadlineMs: CEPH_DEADLINE_MS })
+  const ceph = cephConfigOf(config, baseDir, fallback.clock)
+  return ceph === undefined ? noCeph : cephStorage(ceph)
 }
 
 const refuseCeph = async (): Promise<never> => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { BadInput } from '../bad-input.ts'
+import { cephConfigOf, haManagerOf, sshNodesOf, sshRightsOf } from '../nodes-by-ssh.ts'
 import { parseConfig, readConfig } from './read.ts'
 
 const GOOD = `cluster: mad1
@@ -74,7 +75,7 @@ test('a choice that is none says what can be chosen', () => {
     'c.yaml:9:7: $.ceph: expected "none", or expected "proxmox", or expected object, received number',
   ])
   expect(parseFaults(GOOD.replace('ceph: none', 'ceph: { command: ceph }'))).toEqual([
-    'c.yaml:9:18: $.ceph.command: expected array, received string',
+    'c.yaml:9:18: $.ceph.command: expected array, received string, or expected "ssh"',
   ])
   expect(parseFaults(GOOD.replace('kind: ipmi', 'kind: wmi'))).toEqual([
     `c.yaml:14:18: $.nodes.pve1.bmc.kind: Invalid discriminator value. Expected 'redfish' | 'ipmi'`,
@@ -103,4 +104,31 @@ test('every secret that is not there is named by its place', () => {
     `${path}:7:20: $.proxmox.entryPoints.0.tokenSecret: the environment variable COULISSE_TEST_TOKEN is not set`,
     `${path}:14:68: $.nodes.pve1.bmc.password: the secret file ${join(folder, 'bmc-pve1')} cannot be read`,
   ])
+})
+
+test('what is to go by ssh wants a key and known hosts, and a node may be found elsewhere', () => {
+  const bySsh = GOOD.replace('ceph: none', 'ceph: { command: ssh, stopOsds: ssh }').replace(
+    'proxmox:\n',
+    'proxmox:\n  haManager: ssh\n',
+  )
+  const wanting = 'there is no ssh: { key: …, knownHosts: … } to use'
+  expect(parseFaults(bySsh).map((fault) => fault.replace(/^c\.yaml:\d+:\d+: /, ''))).toEqual(
+    ['$.proxmox.haManager', '$.ceph.command', '$.ceph.stopOsds'].map((path) => `${path}: ${wanting}`),
+  )
+  const config = parseConfig(
+    `${bySsh}ssh: { key: id, knownHosts: /etc/coulisse/known_hosts, hosts: { pve1: { host: 192.0.2.11, port: 2222 } } }\n`,
+    'c.yaml',
+  )
+  expect(sshRightsOf(config)).toEqual(['maintenance-mode', 'stop-osd', 'ceph'])
+  expect(sshNodesOf(config, '/etc/coulisse')).toEqual({
+    user: 'root',
+    port: 22,
+    key: '/etc/coulisse/id',
+    knownHosts: '/etc/coulisse/known_hosts',
+    nodes: { pve1: { host: '192.0.2.11', port: 2222 } },
+  })
+  const clock = { nowMs: async () => 0, sleepUntil: async () => undefined }
+  expect(cephConfigOf(config, '/etc/coulisse', clock)).toMatchObject({ ssh: { user: 'root' }, stopOsds: { ssh: {} } })
+  expect(haManagerOf(config, '/etc/coulisse')).toBeDefined()
+  expect(haManagerOf(parseConfig(GOOD, 'c.yaml'), '/etc/coulisse')).toBeUndefined()
 })

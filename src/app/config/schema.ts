@@ -7,6 +7,26 @@ import { secretSchema } from './secret-schema.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
 
+/** A command of one's own, or: on a node, by the ssh key that `ssh` names. */
+const commandOrSsh = z.union([commandSchema, z.literal('ssh')])
+
+/** How nodes are reached for what no API offers. Files are found beside the configuration. */
+const sshSchema = z
+  .object({
+    user: z.string().min(1).default('root'),
+    key: z.string().min(1),
+    knownHosts: z.string().min(1),
+    port: z.number().int().min(1).max(65_535).default(22),
+    /** By node, where it does not answer under its own name. */
+    hosts: z
+      .record(
+        z.string(),
+        z.object({ host: z.string().min(1), port: z.number().int().min(1).max(65_535).optional() }).strict(),
+      )
+      .default({}),
+  })
+  .strict()
+
 const policySchema = z
   .object({
     plan: z
@@ -123,20 +143,27 @@ export const configSchema = z
               .strict(),
           )
           .min(1),
-        haManager: commandSchema.optional(),
+        /** A command: `{node}` and `{action}` (enable or disable) are filled in. */
+        haManager: z
+          .union([
+            ...commandOrSsh.options,
+            z.object({ command: commandSchema, env: z.record(z.string(), z.string()).default({}) }).strict(),
+          ])
+          .optional(),
       })
       .strict(),
+    ssh: sshSchema.optional(),
     ceph: z.union([
       z.literal('none'),
       z.literal('proxmox'),
       z
         .object({
-          command: commandSchema.default(['ceph']),
+          command: commandOrSsh.default(['ceph']),
           env: z.record(z.string(), z.string()).default({}),
           conf: z.string().optional(),
           keyring: z.string().optional(),
           name: z.string().optional(),
-          stopOsds: commandSchema.optional(),
+          stopOsds: commandOrSsh.optional(),
         })
         .strict(),
     ]),
@@ -166,5 +193,25 @@ export const configSchema = z
     policy: policySchema.default({}),
   })
   .strict()
+  .superRefine((config, context) => {
+    if (config.ssh !== undefined) return
+    for (const path of usesOfSsh(config)) {
+      context.addIssue({
+        code: 'custom',
+        path: [...path],
+        message: 'there is no ssh: { key: …, knownHosts: … } to use',
+      })
+    }
+  })
+
+type UsesSsh = {
+  readonly proxmox: { readonly haManager?: unknown }
+  readonly ceph: string | { readonly command?: unknown; readonly stopOsds?: unknown }
+}
+
+function usesOfSsh({ proxmox, ceph }: UsesSsh): readonly (readonly string[])[] {
+  const ofCeph = typeof ceph === 'string' ? [] : (['command', 'stopOsds'] as const).filter((key) => ceph[key] === 'ssh')
+  return [...(proxmox.haManager === 'ssh' ? [['proxmox', 'haManager']] : []), ...ofCeph.map((key) => ['ceph', key])]
+}
 
 export type Config = Omit<z.infer<typeof configSchema>, 'policy'> & { readonly policy: StoryPolicy }

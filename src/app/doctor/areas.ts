@@ -1,11 +1,14 @@
 /** The areas that need few words: database, Ceph, HA's maintenance mode, mail, prober. */
+import { dirname } from 'node:path'
 import type { Check } from '#domain/check'
-import { cephxCommand } from '#drivers/ceph/cephx-caps'
+import { examineCeph } from '#drivers/ceph/examine'
+import { examineHaManager } from '#drivers/ha-manager/examine'
 import { examineDatabase } from '#drivers/postgres/examine'
 import { examineSmtp } from '#drivers/smtp/examine'
-import type { Storage } from '#ports/storage'
 import type { Config } from '../config/schema.ts'
 import { databaseUrlOf } from '../config/secrets.ts'
+import type { Drivers } from '../drivers.ts'
+import { cephConfigOf, sshNodesOf, sshRightsOf } from '../nodes-by-ssh.ts'
 
 /** Our own embedded one is not started for a look. */
 export async function examineStore(config: Config, path: string): Promise<readonly Check[]> {
@@ -15,7 +18,17 @@ export async function examineStore(config: Config, path: string): Promise<readon
   return [{ area: 'database', subject: 'embedded', outcome: 'fine', text }]
 }
 
-export async function examineStorage(config: Config, storage: Storage): Promise<readonly Check[]> {
+/** A key of ours on the nodes, or a command of one's own, or neither. */
+export function examineNodeAccess(config: Config, path: string): Promise<readonly Check[]> {
+  const way = config.proxmox.haManager
+  const byOwnCommand = way !== undefined && way !== 'ssh'
+  return examineHaManager({ ssh: sshNodesOf(config, dirname(path)), rights: sshRightsOf(config), byOwnCommand })
+}
+
+export async function examineStorage(config: Config, path: string, drivers: Drivers): Promise<readonly Check[]> {
+  const { storage, clock } = drivers
+  const byCommand = cephConfigOf(config, dirname(path), clock)
+  if (byCommand !== undefined) return examineCeph(byCommand, Object.keys(config.nodes))
   const base = { area: 'ceph', subject: 'Ceph' } as const
   if (config.ceph === 'none') {
     return [{ ...base, outcome: 'fine', text: 'none, by the configuration' }]
@@ -33,7 +46,7 @@ export async function examineStorage(config: Config, storage: Storage): Promise<
       outcome: 'dangerous',
       text: 'reached through Proxmox, noout is set for the whole cluster, and the token needs Sys.Modify on /',
       stages: ['isolate'],
-      mend: `on a node, and then ceph: { conf: …, keyring: …, name: client.coulisse }: ${cephxCommand.replaceAll(/\\\n\s*/g, '')}`,
+      mend: './coulisse init --print-rights shows how to make a Ceph user that may less; then ceph: { conf: …, keyring: …, name: client.coulisse }',
     })
   }
   return found

@@ -6,7 +6,7 @@ import { readConfig } from '../config/read.ts'
 import type { Config } from '../config/schema.ts'
 import { type Drivers, entryPointsOf, makeDrivers } from '../drivers.ts'
 import { examineNetboxOf } from '../places-of-config.ts'
-import { examineMail, examineStorage, examineStore } from './areas.ts'
+import { examineMail, examineNodeAccess, examineStorage, examineStore } from './areas.ts'
 import { examineBmcs } from './bmcs.ts'
 import { examineConfiguration } from './configuration.ts'
 import { examineEntryPoints } from './entry-points.ts'
@@ -38,7 +38,8 @@ function areasOf(config: Config, path: string, drivers: Drivers): readonly Area[
       area: 'proxmox',
       look: () => examineEntryPoints(entryPointsOf(config, dirname(path)), () => drivers.clock.nowMs()),
     },
-    { area: 'ceph', look: () => examineStorage(config, drivers.storage) },
+    { area: 'ha-manager', look: () => examineNodeAccess(config, path) },
+    { area: 'ceph', look: () => examineStorage(config, path, drivers) },
     { area: 'bmc', look: () => examineBmcs(config, drivers.bmc) },
     { area: 'prometheus', look: async () => examineMonitoring(config, path, await drivers.clock.nowMs()) },
     { area: 'inventory', look: async () => examineInventory(config, await drivers.hypervisor.observe()) },
