@@ -1,9 +1,11 @@
 /** From the checked configuration to drivers behind ports. The only place that knows which driver stands for which port. */
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Role } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
-import { cephStorage } from '#drivers/ceph/ceph-storage'
+import { type CephConfig, cephStorage } from '#drivers/ceph/ceph-storage'
+import type { NodeRight } from '#drivers/exec/node-key'
+import type { SshNodes } from '#drivers/exec/ssh'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
 import { haManager } from '#drivers/ha-manager/ha-manager'
 import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
@@ -49,14 +51,14 @@ export function makeDrivers(config: Config, configPath: string, leases?: LeaseSt
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
     place: (node) => placeOf(config, node),
     roles: rolesOf(config),
-    ...(config.proxmox.haManager === undefined ? {} : { haManager: haManager({ command: config.proxmox.haManager }) }),
+    ...haManagerOf(config, baseDir),
   })
   const pages = filePublisher(`${config.stateDir}/reports`)
   const bmc = bmcs(config, baseDir, clock)
   return {
     clock,
     hypervisor,
-    storage: storageOf(config, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
+    storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
     notifier: notifierOf(config),
@@ -93,11 +95,46 @@ const rolesOf = (config: Config): readonly Role[] =>
     ...(role.node === undefined ? {} : { node: nodeName(role.node) }),
   }))
 
-function storageOf(config: Config, fallback: CephFallbackConfig): Storage {
+/** A command of the operator's own before ours by ssh. */
+function haManagerOf(config: Config, baseDir: string): { readonly haManager?: ReturnType<typeof haManager> } {
+  const command = config.proxmox.haManager
+  if (command !== undefined) return { haManager: haManager({ command }) }
+  const ssh = sshFor(config, baseDir, 'maintenance-mode')
+  return ssh === undefined ? {} : { haManager: haManager({ ssh }) }
+}
+
+function storageOf(config: Config, baseDir: string, fallback: CephFallbackConfig): Storage {
   if (config.ceph === 'none') return noCeph
   if (config.ceph === 'proxmox') return proxmoxCeph(fallback)
-  const { clock } = fallback
-  return cephStorage({ ...config.ceph, clock, deadlineMs: CEPH_DEADLINE_MS })
+  return cephStorage(cephConfigOf(config, config.ceph, { baseDir, clock: fallback.clock }))
+}
+
+/** Ceph by its own command: here, or on a node by ssh. */
+export function cephConfigOf(
+  config: Config,
+  ceph: Exclude<Config['ceph'], 'none' | 'proxmox'>,
+  { baseDir, clock }: { readonly baseDir: string; readonly clock: Clock },
+): CephConfig {
+  const stopBySsh = sshFor(config, baseDir, 'stop-osd')
+  const stopping = stopBySsh === undefined ? {} : { stopOsds: { ssh: stopBySsh } }
+  const base = { clock, deadlineMs: CEPH_DEADLINE_MS, ...stopping }
+  if (ceph !== 'ssh') return { ...base, ...ceph }
+  const ssh = sshFor(config, baseDir, 'ceph')
+  return ssh === undefined ? base : { ...base, ssh }
+}
+
+/** Undefined where our key is not there for that. */
+export function sshFor(config: Config, baseDir: string, right: NodeRight): SshNodes | undefined {
+  const { ssh } = config
+  if (ssh === undefined || !ssh.for.includes(right)) return undefined
+  const { user, key, knownHosts, port, nodes } = ssh
+  return {
+    user,
+    key: resolve(baseDir, key),
+    knownHosts: resolve(baseDir, knownHosts),
+    ...(port === undefined ? {} : { port }),
+    nodes: nodes ?? Object.fromEntries(Object.keys(config.nodes).map((node) => [node, {}])),
+  }
 }
 
 const refuseCeph = async (): Promise<never> => {
@@ -127,18 +164,11 @@ function bmcs(config: Config, baseDir: string, clock: Clock): ClosableBmc {
   for (const [node, { bmc }] of Object.entries(config.nodes)) {
     const password = secretOf(bmc.password, baseDir)
     if (bmc.kind === 'redfish') {
-      const { url, user, fingerprint256 } = bmc
-      redfishNodes[node] = { url, user, password, ...(fingerprint256 === undefined ? {} : { fingerprint256 }) }
+      const { kind: _, ...rest } = bmc
+      redfishNodes[node] = { ...rest, password }
     } else {
-      const { host, port, user, cipherSuite, guidEncoding } = bmc
-      ipmiNodes[node] = {
-        host,
-        port,
-        user,
-        password,
-        ...(cipherSuite === undefined ? {} : { cipherSuite }),
-        ...(guidEncoding === undefined ? {} : { guidEncoding }),
-      }
+      const { kind: _, ...rest } = bmc
+      ipmiNodes[node] = { ...rest, password }
     }
   }
   const redfish = redfishBmc({ nodes: redfishNodes, clock })

@@ -69,7 +69,7 @@ test('a secret that stands in the configuration itself is refused without being 
 
 test('a choice that is none says what can be chosen', () => {
   expect(parseFaults(GOOD.replace('ceph: none', 'ceph: 5'))).toEqual([
-    'c.yaml:9:7: $.ceph: expected "none", or expected "proxmox", or expected object, received number',
+    'c.yaml:9:7: $.ceph: expected "none", or expected "proxmox", or expected "ssh", or expected object, received number',
   ])
   expect(parseFaults(GOOD.replace('ceph: none', 'ceph: { command: ceph }'))).toEqual([
     'c.yaml:9:18: $.ceph.command: expected array, received string',
@@ -101,4 +101,10 @@ test('every secret that is not there is named by its place', () => {
     `${path}:7:20: $.proxmox.entryPoints.0.tokenSecret: the environment variable COULISSE_TEST_TOKEN is not set`,
     `${path}:14:68: $.nodes.pve1.bmc.password: the secret file ${join(folder, 'bmc-pve1')} cannot be read`,
   ])
+})
+
+test('Ceph by ssh needs the section ssh, and says so where it is named', () => {
+  const bySsh = GOOD.replace('ceph: none', 'ceph: ssh')
+  expect(parseFaults(bySsh)).toEqual(['c.yaml:9:7: $.ceph: ssh: needs the section ssh, with ceph under ssh.for'])
+  expect(parseFaults(`${bySsh}ssh: { key: id, knownHosts: known_hosts, for: [ceph] }\n`)).toEqual([])
 })

@@ -56,6 +56,10 @@ const bmcSchema = z.discriminatedUnion('kind', [
       user: z.string(),
       password: secretSchema,
       fingerprint256: z.string().optional(),
+      /** 'session' where basic sign-in is switched off; 'basic' leaves nothing behind at the BMC. */
+      signIn: z.enum(['basic', 'session']).optional(),
+      /** '/redfish/v1/Systems/1', where one service stands for several nodes. */
+      system: z.string().startsWith('/').optional(),
     })
     .strict(),
   z
@@ -70,6 +74,25 @@ const bmcSchema = z.discriminatedUnion('kind', [
     })
     .strict(),
 ])
+
+/** Commands on nodes, by a key that a forced command limits to what stands in `for`. */
+const sshSchema = z
+  .object({
+    user: z.string().default('root'),
+    /** Files; relative ones lie beside the configuration. */
+    key: z.string().min(1),
+    knownHosts: z.string().min(1),
+    port: z.number().int().positive().optional(),
+    for: z.array(z.enum(['maintenance-mode', 'stop-osd', 'ceph'])).default(['maintenance-mode']),
+    /** Which nodes are reached so, where not under their own names. Absent: all of them. */
+    nodes: z
+      .record(
+        z.string(),
+        z.object({ host: z.string().optional(), port: z.number().int().positive().optional() }).strict(),
+      )
+      .optional(),
+  })
+  .strict()
 
 const nodeSchema = z
   .object({
@@ -128,6 +151,7 @@ export const configSchema = z
     ceph: z.union([
       z.literal('none'),
       z.literal('proxmox'),
+      z.literal('ssh'),
       z
         .object({
           command: commandSchema.default(['ceph']),
@@ -139,6 +163,7 @@ export const configSchema = z
         })
         .strict(),
     ]),
+    ssh: sshSchema.optional(),
     nodes: z.record(z.string(), nodeSchema),
     customers: z
       .record(
@@ -164,5 +189,9 @@ export const configSchema = z
     policy: policySchema.default({}),
   })
   .strict()
+  .refine(({ ceph, ssh }) => ceph !== 'ssh' || ssh?.for.includes('ceph') === true, {
+    path: ['ceph'],
+    error: 'ssh: needs the section ssh, with ceph under ssh.for',
+  })
 
 export type Config = Omit<z.infer<typeof configSchema>, 'policy'> & { readonly policy: StoryPolicy }

@@ -1,10 +1,14 @@
 /** The areas that need few words: database, Ceph, HA's maintenance mode, mail, prober. */
 import type { Check } from '#domain/check'
+import { examineCeph } from '#drivers/ceph/examine'
+import { examineHaManager } from '#drivers/ha-manager/examine'
 import { examineDatabase } from '#drivers/postgres/examine'
 import { examineSmtp } from '#drivers/smtp/examine'
+import type { Clock } from '#ports/clock'
 import type { Storage } from '#ports/storage'
 import type { Config } from '../config/schema.ts'
 import { databaseUrlOf } from '../config/secrets.ts'
+import { cephConfigOf, sshFor } from '../drivers.ts'
 
 /** Our own embedded one is not started for a look. */
 export async function examineStore(config: Config, path: string): Promise<readonly Check[]> {
@@ -14,28 +18,40 @@ export async function examineStore(config: Config, path: string): Promise<readon
   return [{ area: 'database', subject: 'embedded', outcome: 'fine', text }]
 }
 
-export async function examineStorage(config: Config, storage: Storage): Promise<readonly Check[]> {
+/** HA's maintenance mode: by our key, or by a command of the operator's own, which is not run for a look. */
+export async function examineCommands(config: Config, baseDir: string): Promise<readonly Check[]> {
+  const own = config.proxmox.haManager?.[0]
+  if (own === undefined) return examineHaManager(sshFor(config, baseDir, 'maintenance-mode'), config.ssh?.for)
+  const text = 'maintenance mode is set by a command of your own; it is not tried here'
+  return [{ area: 'ha-manager', subject: own, outcome: 'fine', text }]
+}
+
+export async function examineStorage(
+  config: Config,
+  storage: Storage,
+  { baseDir, clock }: { readonly baseDir: string; readonly clock: Clock },
+): Promise<readonly Check[]> {
+  const { ceph } = config
   const base = { area: 'ceph', subject: 'Ceph' } as const
-  if (config.ceph === 'none') {
-    return [{ ...base, outcome: 'fine', text: 'none, by the configuration' }]
-  }
+  if (ceph === 'none') return [{ ...base, outcome: 'fine', text: 'none, by the configuration' }]
+  if (ceph !== 'proxmox') return examineCeph(cephConfigOf(config, ceph, { baseDir, clock }), Object.keys(config.nodes))
   const seen = await storage.observe()
   if (seen === 'none') {
     const text = 'the configuration names one, and the cluster has none'
     return [{ ...base, outcome: 'missing', text, stages: ['isolate'], mend: 'ceph: none' }]
   }
   const text = `answers: ${seen.osds.length} OSDs, ${seen.monitors.length} monitors, ${seen.pools.length} pools`
-  const found: Check[] = [{ ...base, outcome: 'fine', text }]
-  if (storage.nooutScope === 'cluster') {
-    found.push({
+  const fine: Check = { ...base, outcome: 'fine', text }
+  return [
+    fine,
+    {
       ...base,
       outcome: 'dangerous',
       text: 'reached through Proxmox, noout is set for the whole cluster, and the token needs Sys.Modify on /',
       stages: ['isolate'],
       mend: './coulisse init --print-rights shows how to make a Ceph user that may less; then ceph: { conf: …, keyring: …, name: client.coulisse }',
-    })
-  }
-  return found
+    },
+  ]
 }
 
 /** Whom a finding and a work order would reach. */
