@@ -111,6 +111,15 @@ function powerPromises(bench: () => BmcBench) {
     expect(await bmc.power(node)).toEqual({ is: 'on' })
   })
 
+  test('an order to shut down is passed on, and once more to a machine that is off does no harm', async () => {
+    const { bmc, node, hands } = bench()
+    await bmc.softOff(node)
+    await hands.powerOff()
+    await bmc.softOff(node)
+    expect(await bmc.power(node)).toEqual({ is: 'off' })
+    await bmc.powerOn(node)
+  })
+
   test('the locate LED can be lit and put out, and the restore policy is a word that we know', async () => {
     const { bmc, node } = bench()
     await bmc.setLocate(node, true)

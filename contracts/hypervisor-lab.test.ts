@@ -25,17 +25,21 @@ hypervisorContract('the lab in memory', async () => {
   return { ...onLab(lab), hypervisor: labHypervisor(lab), close: async () => {} }
 })
 
-async function overTheWire(lab: LabWorld) {
+async function overTheWire(lab: LabWorld, canSetMaintenanceMode = true) {
   const served = await serveProxmox({ lab, onChange: () => {} })
   const hypervisor = proxmoxHypervisor({
     entryPoints: served.endpoints.map((endpoint) => ({ ...endpoint, tokenSecret: secret(endpoint.tokenSecret) })),
     clock: { nowMs: async () => lab.state.nowMs, sleepUntil: async () => {} },
     linkBitsPerSecond: 10e9,
-    haManager: {
-      async setMaintenanceMode(node, on) {
-        setMaintenanceMode(lab.state, node, on, 'us')
-      },
-    },
+    ...(canSetMaintenanceMode
+      ? {
+          haManager: {
+            async setMaintenanceMode(node, on) {
+              setMaintenanceMode(lab.state, node, on, 'us')
+            },
+          },
+        }
+      : {}),
   })
   return {
     ...onLab(lab),
@@ -81,4 +85,15 @@ test('the guests of a node that died stay in the list as they were', async () =>
   const statusOf = async (hypervisor: Hypervisor) =>
     (await hypervisor.observe()).guests.find((guest) => guest.vmid === vmid(101))?.status
   expect(await both(die, statusOf)).toEqual(['running', 'running'])
+})
+
+test('without a way to the command, maintenance mode is unavailable before the plan is made, and another’s is seen all the same', async () => {
+  const lab = smallLab()
+  const { hypervisor, close } = await overTheWire(lab, false)
+  expect(await hypervisor.maintenanceMode(pve3)).toBe('unavailable')
+  expect(await hypervisor.setMaintenanceMode(pve3, true)).toBe('unavailable')
+  setMaintenanceMode(lab.state, pve3, true, 'others')
+  lab.advanceTo(lab.state.nowMs + 60_000)
+  expect(await hypervisor.maintenanceMode(pve3)).toBe('on')
+  await close()
 })

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { parseConfig } from '#app/config'
+import { parseConfig } from '#app/config/read'
 import { cephxCommand } from '#drivers/ceph/cephx-caps'
 import { COMMANDS } from '#surfaces/cli/commands'
 import { filesBelow, linesOf, ROOT, textOf } from './tidy.ts'

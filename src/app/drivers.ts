@@ -1,12 +1,12 @@
 /** From the checked configuration to drivers behind ports. The only place that knows which driver stands for which port. */
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Role } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
-import { haManager } from '#drivers/ha-manager/ha-manager'
-import { type IpmiNode, ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
+import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
+import type { IpmiNode } from '#drivers/ipmi/session'
 import { labClock } from '#drivers/lab/clock'
 import { type LabLink, labLink } from '#drivers/lab/link'
 import { labProbe } from '#drivers/lab/probe'
@@ -25,7 +25,11 @@ import type { Inventory } from '#ports/inventory'
 import type { Notifier } from '#ports/notifier'
 import type { Probe } from '#ports/probe'
 import type { Storage } from '#ports/storage'
-import { type Config, secretOf } from './config.ts'
+import type { Config } from './config/schema.ts'
+import { secretOf } from './config/secrets.ts'
+import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
+import type { KeptPlaces, Places } from './places.ts'
+import { placesFor } from './places-of-config.ts'
 
 export type Drivers = Omit<Ports, 'journal'> & {
   readonly pages: FilePublisher
@@ -33,42 +37,57 @@ export type Drivers = Omit<Ports, 'journal'> & {
   close(): Promise<void>
 }
 
-const CEPH_DEADLINE_MS = 15_000
+/** What outlives a process, where there is a database: leases when Ceph is reached by Proxmox alone, and what was learnt of places. */
+export type Keeping = {
+  readonly leases?: LeaseStore
+  readonly places?: KeptPlaces
+  readonly log?: (text: string) => void
+}
 
-/** `configPath`: secrets in files are found beside it. `leases`: where leases are kept when Ceph is reached by Proxmox alone. */
-export function makeDrivers(config: Config, configPath: string, leases: LeaseStore): Drivers {
+/** `configPath`: secrets in files are found beside it. */
+export function makeDrivers(config: Config, configPath: string, keeping: Keeping = {}): Drivers {
+  const { leases } = keeping
   const baseDir = dirname(configPath)
   const lab = config.lab === undefined ? undefined : labLink(config.lab.control)
   const clock = lab === undefined ? systemClock() : labClock(lab)
   const entryPoints = entryPointsOf(config, baseDir)
+  const bmc = bmcs(config, baseDir, clock)
+  const { places, netbox } = placesFor(config, configPath, { clock, bmc, keeping })
+  const manager = haManagerOf(config, baseDir)
   const hypervisor = proxmoxHypervisor({
     entryPoints,
     clock,
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
-    place: (node) => placeOf(config, node),
+    place: (node) => domainsOf(config, places, node),
     roles: rolesOf(config),
-    ...(config.proxmox.haManager === undefined ? {} : { haManager: haManager({ command: config.proxmox.haManager }) }),
+    ...(manager === undefined ? {} : { haManager: manager }),
   })
   const pages = filePublisher(`${config.stateDir}/reports`)
-  const bmc = bmcs(config, baseDir, clock)
   return {
     clock,
-    hypervisor,
-    storage: storageOf(config, { clock, entryPoints, leases }),
+    hypervisor: {
+      ...hypervisor,
+      // Racks are failure domains: the planner must know those that only NetBox tells.
+      observe: async (options) => {
+        await places.refresh()
+        return hypervisor.observe(options)
+      },
+    },
+    storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
     notifier: notifierOf(config),
-    inventory: inventoryOf(config),
+    inventory: inventoryOf(config, places),
     publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
     pages,
     lab,
     close: async () => {
-      await Promise.all([hypervisor.close(), bmc.close()])
+      await Promise.all([hypervisor.close(), bmc.close(), netbox?.close()])
     },
   }
 }
 
-function entryPointsOf(config: Config, baseDir: string): readonly EntryPoint[] {
+export function entryPointsOf(config: Config, baseDir: string): readonly EntryPoint[] {
   return config.proxmox.entryPoints.map((entry) => ({
     url: entry.url,
     tokenId: entry.tokenId,
@@ -78,10 +97,15 @@ function entryPointsOf(config: Config, baseDir: string): readonly EntryPoint[] {
   }))
 }
 
-function placeOf(config: Config, node: NodeName): { readonly rack?: string; readonly chassis?: string } {
+function domainsOf(
+  config: Config,
+  places: Places,
+  node: NodeName,
+): { readonly rack?: string; readonly chassis?: string } {
   const known = config.nodes[node]
   if (known === undefined) return {}
-  return { rack: known.rack, ...(known.chassis === undefined ? {} : { chassis: known.chassis }) }
+  const { chassis } = known
+  return { rack: places.rack(node) ?? known.rack, ...(chassis === undefined ? {} : { chassis }) }
 }
 
 const rolesOf = (config: Config): readonly Role[] =>
@@ -91,11 +115,10 @@ const rolesOf = (config: Config): readonly Role[] =>
     ...(role.node === undefined ? {} : { node: nodeName(role.node) }),
   }))
 
-function storageOf(config: Config, fallback: CephFallbackConfig): Storage {
-  if (config.ceph === 'none') return noCeph
+function storageOf(config: Config, baseDir: string, fallback: CephFallbackConfig): Storage {
   if (config.ceph === 'proxmox') return proxmoxCeph(fallback)
-  const { clock } = fallback
-  return cephStorage({ ...config.ceph, clock, deadlineMs: CEPH_DEADLINE_MS })
+  const ceph = cephConfigOf(config, baseDir, fallback.clock)
+  return ceph === undefined ? noCeph : cephStorage(ceph)
 }
 
 const refuseCeph = async (): Promise<never> => {
@@ -140,18 +163,21 @@ function bmcs(config: Config, baseDir: string, clock: Clock): ClosableBmc {
     }
   }
   const redfish = redfishBmc({ nodes: redfishNodes, clock })
-  const ipmi = ipmiBmc({ nodes: ipmiNodes, clock })
+  const ipmi = ipmiBmc({ nodes: ipmiNodes, clock, cacheDir: join(config.stateDir, 'ipmi') })
   const of = (node: NodeName): Bmc => (node in ipmiNodes ? ipmi : redfish)
   return {
     identity: (node) => of(node).identity(node),
     power: (node) => of(node).power(node),
     powerOn: (node) => of(node).powerOn(node),
+    softOff: (node) => of(node).softOff(node),
     setLocate: (node, on) => of(node).setLocate(node, on),
     fans: (node) => of(node).fans(node),
     powerRestorePolicy: (node) => of(node).powerRestorePolicy(node),
     hardware: (node) => of(node).hardware(node),
     signals: (node, cursor) => of(node).signals(node, cursor),
-    close: () => redfish.close(),
+    close: async () => {
+      await Promise.all([redfish.close(), ipmi.close()])
+    },
   }
 }
 
@@ -169,7 +195,7 @@ function notifierOf(config: Config): Notifier {
   }
 }
 
-function inventoryOf(config: Config): Inventory {
+function inventoryOf(config: Config, places: Places): Inventory {
   const nodeOf = (node: NodeName) => {
     const known = config.nodes[node]
     if (known !== undefined) return known
@@ -181,11 +207,8 @@ function inventoryOf(config: Config): Inventory {
   return {
     hoster: config.hoster,
     simulated: config.lab !== undefined,
-    place: async (node) => {
-      const { site, room, rack, unit, serial, assetTag } = nodeOf(node)
-      return { site, room, rack, unit, serial, ...(assetTag === undefined ? {} : { assetTag }) }
-    },
-    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial }),
+    place: (node) => places.place(node),
+    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial ?? 'unknown' }),
     customer: async (id: CustomerId) => {
       const known = config.customers[id]
       if (known === undefined) return undefined

@@ -9,6 +9,7 @@ import { customersOf, labInventory, OPERATOR_MAIL, TECHNICIAN_MAIL } from '#lab/
 import { cephRequest, plainText } from '#lab/wire/ceph-cli/answer'
 import { haManagerRequest } from '#lab/wire/ha-manager-cli/answer'
 import { serveProxmox } from '#lab/wire/proxmox/serve'
+import { makeToken } from '#lab/wire/proxmox/tokens'
 import { serveRedfish } from '#lab/wire/redfish/redfish-server'
 import { serveSmtp } from '#lab/wire/smtp/serve-smtp'
 
@@ -60,12 +61,13 @@ export async function startLabServer(options: LabServerOptions): Promise<LabServ
   }
 }
 
-/** What the stand-ins for `ceph` and `ha-manager` ask. */
+/** What the stand-ins for `ceph` and `ha-manager` ask, and Proxmox tokens with fewer rights. */
 function addCommandRoutes({ control, lab }: LabProcess): void {
   control.on('POST /ceph', (body) => {
     const answer = cephRequest(lab.state, body)
     return { status: 200, body: answer, ...(isPlain(body) ? { text: plainText(answer) } : {}) }
   })
+  control.on('POST /tokens', (body) => makeToken(lab.state, body))
   control.on('POST /ha-manager', (body) => ({ status: 200, body: haManagerRequest(lab.state, body) }))
 }
 

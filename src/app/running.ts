@@ -22,10 +22,14 @@ import type { Clock } from '#ports/clock'
 import type { Journal } from '#ports/journal'
 import type { SagaEngine, SagaFunction } from '#ports/saga'
 import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
-import { type Config, databaseUrlOf } from './config.ts'
+import type { Config } from './config/schema.ts'
+import { databaseUrlOf } from './config/secrets.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
+import { logWhatIsWrong } from './examine-at-start.ts'
+import { fleetOf } from './fleet.ts'
 import { liveControlPlane } from './live-control-plane.ts'
+import { bmcPoller } from './poll-bmcs.ts'
 import {
   asksForMaintenance,
   documentStore,
@@ -71,7 +75,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   closing.push(() => pool.end())
   await migrate(pool)
   const documents = new PostgresDocuments(pool)
-  const drivers = makeDrivers(config, configPath, leasesIn(documents))
+  const drivers = makeDrivers(config, configPath, { leases: leasesIn(documents), places: documents, log })
   closing.push(() => drivers.close())
   const kept = new PostgresJournal({ pool, clock: drivers.clock })
   const ports: Ports = {
@@ -92,6 +96,8 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     async () => stop.abort(),
   )
   const store = documentStore(documents)
+  const fleet = fleetOf(config, { configPath, clock: drivers.clock, pool, log })
+  closing.push(fleet.close)
   const live = liveControlPlane({
     cluster: clusterName(config.cluster),
     engine,
@@ -106,17 +112,22 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     readPage: (id, customer) => drivers.pages.read(id, customer),
     keepPhoto: async (_, photo) => keepPhotoIn(join(config.stateDir, 'photos'), photo),
     simulated: config.lab !== undefined,
+    ...(fleet.alerts === undefined ? {} : { alerts: fleet.alerts }),
   })
   const watch: Watch = {
     nodes: Object.keys(config.nodes).map(nodeName),
-    bmc: drivers.bmc,
+    poller: bmcPoller({ bmc: drivers.bmc, log }),
     clock: watchClock(drivers, engine),
     store,
+    sources: fleet.sources,
     everyMs: config.watch.everyS * 1000,
     onFinding: (finding) => heed(finding, live, log),
     maintenances: (settled) => watchedMaintenances(engine, ports.journal, settled),
     log,
   }
+  logWhatIsWrong(config, configPath, { clock: drivers.clock, log }).catch((error: unknown) =>
+    log(`the cluster was not examined: ${error}`),
+  )
   runWatch(watch, stop.signal).catch((error: unknown) =>
     log(`the watch ended, and nothing is found any more: ${error}`),
   )

@@ -2,9 +2,11 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { stopEmbeddedPostgres } from '#drivers/postgres/embedded'
-import { readConfig } from './config.ts'
+import type { AlertReceiver } from './alerts.ts'
+import { readConfig } from './config/read.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { followParent } from './demo/processes.ts'
+import { type AlertListener, alertListenerOf } from './monitoring.ts'
 import { startControlPlane } from './running.ts'
 
 type HttpServer = { listen(where: { host: string; port: number }): Promise<string>; close(): Promise<unknown> }
@@ -15,6 +17,7 @@ const END_LIMIT_MS = 8_000
 export async function serveControlPlane(
   configPath: string,
   build: (controlPlane: ControlPlane, publicHosts: readonly string[]) => HttpServer,
+  buildForAlerts: (receiver: AlertReceiver, tls: AlertListener) => HttpServer,
 ): Promise<void> {
   const path = resolve(configPath)
   const config = readConfig(path)
@@ -26,8 +29,15 @@ export async function serveControlPlane(
   const at = config.listen.lastIndexOf(':')
   const host = config.listen.slice(0, at)
   const server = build(running.controlPlane, [host])
+  const { alerts } = running.controlPlane
+  const listener = alertListenerOf(config, path)
+  const alertServer =
+    alerts === undefined || listener === undefined ? undefined : buildForAlerts(alerts.receiver, listener)
   try {
     const url = await server.listen({ host, port: Number(config.listen.slice(at + 1)) })
+    if (alertServer !== undefined && listener !== undefined) {
+      log(`alerts are taken at ${await alertServer.listen({ host: listener.host, port: listener.port })}`)
+    }
     process.stdout.write(`${JSON.stringify({ ready: true, url, pid: process.pid, recovered: running.recovered })}\n`)
   } catch (error) {
     await running.close()
@@ -36,7 +46,7 @@ export async function serveControlPlane(
   const why = await end
   // What hangs on the way out must not hold the machine up: everything that matters is in the database already.
   setTimeout(() => process.exit(0), END_LIMIT_MS).unref()
-  await server.close()
+  await Promise.all([server.close(), alertServer?.close()])
   await running.close()
   if (why === 'parent-gone') await endPostgresOfParent()
   process.exit(0)

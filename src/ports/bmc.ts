@@ -7,7 +7,12 @@ import type { Signal } from '#domain/signal'
 export type Power = { readonly is: 'on' } | { readonly is: 'off' } | { readonly is: 'unknown'; readonly reason: string }
 
 /** Who the BMC says it is. At least one of both is needed for proof. */
-export type BmcIdentity = { readonly systemUuid: Known<string>; readonly serial: Known<string> }
+export type BmcIdentity = {
+  readonly systemUuid: Known<string>
+  readonly serial: Known<string>
+  /** Where somebody wrote one into the board. */
+  readonly assetTag?: string
+}
 
 export type FanReading = {
   readonly part: string
@@ -19,6 +24,8 @@ export type Bmc = {
   identity(node: NodeName): Promise<BmcIdentity>
   power(node: NodeName): Promise<Power>
   powerOn(node: NodeName): Promise<void>
+  /** Presses the power button: an order to the operating system, which may take minutes or not heed it. There is no hard power-off. */
+  softOff(node: NodeName): Promise<void>
   setLocate(node: NodeName, on: boolean): Promise<void>
   fans(node: NodeName): Promise<readonly FanReading[]>
   /** What the machine does when the cord goes back in. */

@@ -239,7 +239,7 @@ describe('files', () => {
   test('a configuration is refused with one line a fault and where it stands', async () => {
     await expectRefused(['serve', '--config', '/nope.yaml'], /\/nope\.yaml: cannot be read/)
     await expectRefused(['serve', '--config', file('no.yaml', ': [')], /no\.yaml/)
-    await expectRefused(['serve', '--config', file('empty.yaml', '')], /empty\.yaml: \$/)
+    await expectRefused(['serve', '--config', file('empty.yaml', '')], /empty\.yaml:1:1: \$/)
     const lines = [
       'cluster: 5',
       'surprise: 1',

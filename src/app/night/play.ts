@@ -25,6 +25,7 @@ import type { Ports } from '#ports/all'
 import type { SagaFunction } from '#ports/saga'
 import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
 import { INBOX } from '#story/story'
+import { bmcPoller } from '../poll-bmcs.ts'
 import { asksForMaintenance, runWatch, type WatchState } from '../watch.ts'
 import type { Command, ScriptLine, When } from './script.ts'
 
@@ -42,6 +43,17 @@ export type NightOptions = {
   readonly abortAfterRow?: number
   readonly startAtMs?: number
   readonly limitMs?: number
+  /** Drivers in the place of some of the lab's own ports. */
+  readonly outside?: (lab: LabWorld, clock: VirtualClock) => Promise<Outside>
+  /** Ends the night before the maintenance has ended: asked with every row. */
+  readonly endsWith?: (row: JournalRow) => boolean
+}
+
+/** Ports that leave the process, and how to know that none of their calls is under way. */
+export type Outside = {
+  readonly ports: Partial<Omit<Ports, 'journal' | 'clock'>>
+  readonly quiet: () => Promise<void>
+  close(): Promise<void>
 }
 
 export type NightResult = {
@@ -59,15 +71,26 @@ const WATCH_EVERY_MS = 60_000
 
 /** Plays until the maintenance has ended. Throws when nothing waits and nothing happens, or the night never ends. */
 export async function playNight(options: NightOptions): Promise<NightResult> {
-  const night = new Night(options)
-  await simulate({
-    clock: night.clock,
-    world: night,
-    until: () => night.isOver,
-    limitMs: options.limitMs ?? NIGHT_LIMIT_MS,
-  })
-  return night.result()
+  const { snapshot, seed, startAtMs = NIGHT_STARTS_AT_MS } = options
+  const clock = new VirtualClock(startAtMs)
+  const lab = new LabWorld(createWorld({ snapshot, seed, startAtMs }))
+  const outside = await options.outside?.(lab, clock)
+  try {
+    const night = new Night(options, { lab, clock, ports: outside?.ports ?? {} })
+    await simulate({
+      clock,
+      world: night,
+      until: () => night.isOver,
+      limitMs: options.limitMs ?? NIGHT_LIMIT_MS,
+      ...(outside === undefined ? {} : { quiet: outside.quiet }),
+    })
+    return await night.result()
+  } finally {
+    await outside?.close()
+  }
 }
+
+type Surroundings = { readonly lab: LabWorld; readonly clock: VirtualClock; readonly ports: Outside['ports'] }
 
 type Due = { readonly atMs: number; readonly command: Command }
 
@@ -84,17 +107,18 @@ class Night {
   #id = ''
   #sent = 0
   #lastPlan = ''
+  #hasEnded = false
 
-  constructor(options: NightOptions) {
+  constructor(options: NightOptions, { lab, clock, ports }: Surroundings) {
     this.#options = options
-    this.#startMs = options.startAtMs ?? NIGHT_STARTS_AT_MS
+    this.clock = clock
+    this.lab = lab
+    this.#startMs = clock.atMs
     this.#policy = {
       ...DEFAULT_STORY_POLICY,
       ...options.policy,
       plan: { ...options.snapshot.policy, ...options.policy?.plan },
     }
-    this.clock = new VirtualClock(this.#startMs)
-    this.lab = new LabWorld(createWorld({ snapshot: options.snapshot, seed: options.seed, startAtMs: this.#startMs }))
     this.journal = new MemoryJournal(this.clock)
     this.journal.onRow((row) => this.#onRow(row))
     const definitions: Record<string, SagaFunction> = {}
@@ -104,7 +128,7 @@ class Night {
       restartAfterMs: RESTART_AFTER_MS,
       ...options.engine,
     })
-    this.#ports = this.#fenced({ ...labPorts(this.lab, options.storage), journal: this.journal, clock: this.clock })
+    this.#ports = this.#fenced({ ...labPorts(lab, options.storage), ...ports, journal: this.journal, clock })
     definitions[MAINTENANCE_SAGA] = maintenanceSaga(this.#ports) as SagaFunction
     definitions[MOVE_SAGA] = moveSaga(this.#ports) as SagaFunction
     for (const line of options.script) this.#schedule(line.when, line.command)
@@ -127,7 +151,7 @@ class Night {
   }
 
   get isOver(): boolean {
-    return this.#id !== '' && this.#engine.hasEnded(this.#id)
+    return this.#hasEnded || (this.#id !== '' && this.#engine.hasEnded(this.#id))
   }
 
   nextEventAtMs(): number | undefined {
@@ -164,6 +188,7 @@ class Night {
   /** Scripts wait for journal entries; the lab's technician and checkers read them too. */
   #onRow(row: JournalRow): void {
     const { event } = row
+    if (this.#options.endsWith?.(row)) this.#hasEnded = true
     if (row.seq === this.#options.crashAfterRow) this.#engine.crash()
     if (row.seq === this.#options.abortAfterRow)
       this.#due.push({ atMs: row.atMs + 1000, command: { is: 'abort', reason: 'the operator said so' } })
@@ -262,7 +287,7 @@ class Night {
     const stop = new AbortController()
     const watch = {
       nodes: this.#options.snapshot.cluster.nodes.map((node) => node.name),
-      bmc: this.#ports.bmc,
+      poller: bmcPoller({ bmc: this.#ports.bmc, log: () => {}, patienceMs: 'endless' }),
       clock: this.clock,
       everyMs: WATCH_EVERY_MS,
       store: {

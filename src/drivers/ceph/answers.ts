@@ -3,7 +3,10 @@ import { z } from 'zod'
 import type { CephObservation, Osd, PlacementGroups, Pool } from '#domain/ceph'
 import { type NodeName, nodeName } from '#domain/ids'
 
-const healthCheck = z.object({ summary: z.object({ message: z.string(), count: z.number().optional() }) })
+const count = z.number().int().min(0)
+const bit = z.literal([0, 1])
+
+const healthCheck = z.object({ summary: z.object({ message: z.string(), count: count.optional() }) })
 
 const daemon = z.object({ metadata: z.object({ hostname: z.string().optional() }).optional() })
 
@@ -11,11 +14,14 @@ export const statusAnswer = z.object({
   fsid: z.string(),
   health: z.object({ status: z.string(), checks: z.record(z.string(), healthCheck) }),
   quorum_names: z.array(z.string()),
-  pgmap: z.object({
-    // Absent where no pool exists yet.
-    pgs_by_state: z.array(z.object({ state_name: z.string(), count: z.number() })).default([]),
-    num_pgs: z.number(),
-  }),
+  pgmap: z
+    .object({
+      // Absent where no pool exists yet.
+      pgs_by_state: z.array(z.object({ state_name: z.string(), count })).default([]),
+      num_pgs: count,
+    })
+    // Each PG is in one state: more states than PGs would make any of them look clean.
+    .refine(({ pgs_by_state, num_pgs }) => pgs_by_state.reduce((sum, one) => sum + one.count, 0) <= num_pgs),
   // `daemons` mixes daemons with a text under the key 'summary'.
   servicemap: z
     .object({
@@ -27,19 +33,24 @@ export const statusAnswer = z.object({
 export const osdDumpAnswer = z.object({
   fsid: z.string(),
   flags_set: z.array(z.string()),
-  osds: z.array(z.object({ osd: z.number(), up: z.number(), in: z.number(), state: z.array(z.string()) })),
-  pools: z.array(z.object({ pool_name: z.string(), size: z.number(), min_size: z.number(), crush_rule: z.number() })),
+  osds: z.array(z.object({ osd: count, up: bit, in: bit, state: z.array(z.string()) })),
+  pools: z.array(z.object({ pool_name: z.string(), size: count, min_size: count, crush_rule: count })),
   crush_node_flags: z.record(z.string(), z.array(z.string())).default({}),
 })
 
 export const osdTreeAnswer = z.object({
   nodes: z.array(
-    z.object({ id: z.number(), name: z.string(), type: z.string(), children: z.array(z.number()).optional() }),
+    z.object({
+      id: z.number().int(),
+      name: z.string(),
+      type: z.string(),
+      children: z.array(z.number().int()).optional(),
+    }),
   ),
 })
 
 export const crushRulesAnswer = z.array(
-  z.object({ rule_id: z.number(), steps: z.array(z.object({ op: z.string(), type: z.string().optional() })) }),
+  z.object({ rule_id: count, steps: z.array(z.object({ op: z.string(), type: z.string().optional() })) }),
 )
 
 export const quorumAnswer = z.object({
@@ -50,7 +61,7 @@ export const quorumAnswer = z.object({
 export const mgrStatAnswer = z.object({
   available: z.boolean(),
   active_name: z.string(),
-  num_standby: z.number(),
+  num_standby: count,
 })
 
 /** Kind of daemon to host name to daemon names: {"mon":{"pve1":["pve1"]}}. */
@@ -59,8 +70,8 @@ export const nodeLsAnswer = z.record(z.string(), z.record(z.string(), z.array(z.
 /** Answered on standard output with exit code 0 (yes) and 16 (no) alike. */
 export const okToStopAnswer = z.object({
   ok_to_stop: z.boolean(),
-  osds: z.array(z.number()),
-  num_not_ok_pgs: z.number().optional(),
+  osds: z.array(count),
+  num_not_ok_pgs: count.optional(),
   bad_become_inactive: z.array(z.string()).optional(),
 })
 

@@ -2,15 +2,21 @@
 import type { ZodType } from 'zod'
 import { DriverError, type Retry } from '#domain/driver-error'
 import { type Ran, run } from '#drivers/exec/run'
+import { runOnOneOf, type SshNodes, targetsOf } from '#drivers/exec/ssh'
 
 export type CephCliConfig = {
-  /** Program and leading arguments: ['ceph'], or one behind ssh. */
-  readonly command: readonly string[]
+  /** Program and leading arguments. */
+  readonly command?: readonly string[]
   readonly conf?: string
   readonly keyring?: string
   /** The cephx user, 'client.coulisse'. */
   readonly name?: string
   readonly env?: Readonly<Record<string, string>>
+  /**
+   * Instead of a `ceph` of our own: that of a node, whose forced command (drivers/exec/coulisse-node.sh) runs it as client.coulisse.
+   * A node that cannot be asked is followed by the next: the drained one may be among them.
+   */
+  readonly ssh?: SshNodes
   /** For one call. A call takes 0.15 s, 2.3 s on a busy machine, and up to 30 s where its monitor was just cut off. */
   readonly deadlineMs: number
 }
@@ -31,27 +37,42 @@ const TRIES_LIMIT = 3
 const ENOENT = 2
 const EACCES = 13
 const EINVAL = 22
+/** Not Ceph's: the forced command refused, or there is no `ceph` on the node. */
+const OF_THE_NODE: ReadonlySet<number> = new Set([77, 126, 127])
 
-export function cephCli(config: CephCliConfig): CephCli {
+/** One question, once: by our own `ceph`, or by that of the first node that can be asked. */
+type Question = { readonly doing: string; readonly args: readonly string[]; readonly input?: string }
+
+function once(config: CephCliConfig): (question: Question) => Promise<Ran> {
+  const { deadlineMs, env = {}, ssh } = config
+  if (ssh !== undefined) {
+    let targets = targetsOf(ssh)
+    return async ({ args, ...asked }) => {
+      const ran = await runOnOneOf({ ...asked, driver: 'ceph', words: ['ceph', ...args], deadlineMs }, targets)
+      // Who answered is asked first from now on: a node that is off would cost every question its time-out.
+      targets = targetsOf(ssh).sort((left, right) => Number(right.node === ran.node) - Number(left.node === ran.node))
+      return ran
+    }
+  }
   const leading = [
-    ...config.command,
+    ...(config.command ?? ['ceph']),
     ...(config.conf === undefined ? [] : ['--conf', config.conf]),
     ...(config.keyring === undefined ? [] : ['--keyring', config.keyring]),
     ...(config.name === undefined ? [] : ['--name', config.name]),
   ]
+  return ({ args, ...asked }) => run({ ...asked, driver: 'ceph', command: [...leading, ...args], env, deadlineMs })
+}
+
+export function cephCli(config: CephCliConfig): CephCli {
+  const askOnce = once(config)
+  // By ssh the next try is the next node, and that has been made already.
+  const triesLimit = config.ssh === undefined ? TRIES_LIMIT : 1
   async function ask(doing: string, args: readonly string[], input?: string): Promise<Ran> {
     for (let tries = 1; ; tries++) {
       try {
-        return await run({
-          driver: 'ceph',
-          doing,
-          command: [...leading, ...args],
-          env: config.env ?? {},
-          deadlineMs: config.deadlineMs,
-          ...(input === undefined ? {} : { input }),
-        })
+        return await askOnce({ doing, args, ...(input === undefined ? {} : { input }) })
       } catch (error) {
-        if (!(error instanceof DriverError) || error.retry === 'never' || tries >= TRIES_LIMIT) throw error
+        if (!(error instanceof DriverError) || error.retry === 'never' || tries >= triesLimit) throw error
       }
     }
   }
@@ -92,7 +113,7 @@ export function lastWords(stderr: string): string {
 }
 
 function retryOf({ code, stderr }: Ran): Retry {
-  if (code === ENOENT || code === EACCES || code === EINVAL) return 'never'
+  if (code === ENOENT || code === EACCES || code === EINVAL || OF_THE_NODE.has(code)) return 'never'
   // "[errno 13] RADOS permission denied", "ObjectNotFound … conf_read_file": keys or files are wrong, time heals nothing.
   return /permission denied|conf_read_file|PermissionDenied/.test(stderr) ? 'never' : 'later'
 }

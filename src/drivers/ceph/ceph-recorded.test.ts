@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { CephStory } from '#contracts/recorded/ceph'
 import { storageContract } from '#contracts/storage-contract'
+import { DriverError } from '#domain/driver-error'
 import { nodeName } from '#domain/ids'
 import { cephStorage } from './ceph-storage.ts'
 
@@ -51,6 +52,40 @@ test('a cluster that never answers is an error for later, not an answer', async 
   const { storage, close } = await recordedCeph({ hangsLeft: 99 }, 300)
   await expect(storage.readLease(nodeName('node2'))).rejects.toMatchObject({ retry: 'later' })
   await close()
+})
+
+const clockAnd = { clock, deadlineMs: 20_000 }
+
+test('a wrong key, a missing configuration and no ceph at all are for a person, and say which', async () => {
+  const saying = (text: string, code: number) =>
+    cephStorage({
+      ...clockAnd,
+      command: [process.execPath, '-e', `console.error(${JSON.stringify(text)}); process.exit(${code})`, '--'],
+    })
+  const said = [
+    ['[errno 13] RADOS permission denied (error connecting to the cluster)', 1],
+    ["Error initializing cluster client: ObjectNotFound('RADOS object not found (error calling conf_read_file)')", 1],
+    ["coulisse-node: refused: this key has no right 'ceph' in authorized_keys", 77],
+  ] as const
+  for (const [text, code] of said) {
+    await expect(saying(text, code).observe()).rejects.toMatchObject({
+      retry: 'never',
+      message: expect.stringContaining(text),
+    })
+  }
+  const absent = cephStorage({ ...clockAnd, command: ['no-such-ceph'] })
+  await expect(absent.observe()).rejects.toMatchObject({
+    retry: 'never',
+    message: expect.stringContaining('not installed'),
+  })
+})
+
+test('an answer without end is cut off, and one that is half is none', async () => {
+  const endless = 'const s = "x".repeat(1 << 20); for (;;) require("fs").writeSync(1, s)'
+  const printing = (script: string) => cephStorage({ ...clockAnd, command: [process.execPath, '-e', script, '--'] })
+  await expect(printing(endless).observe()).rejects.toMatchObject({ retry: 'never' })
+  await expect(printing('console.log(\'{"fsid":\')').observe()).rejects.toBeInstanceOf(DriverError)
+  await expect(printing('').observe()).rejects.toBeInstanceOf(DriverError)
 })
 
 test('an answer in a form that we do not know is never taken for a fact', async () => {

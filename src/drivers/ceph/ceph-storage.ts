@@ -1,32 +1,23 @@
 /** Ceph by its own command line: whole-host questions, noout on one host, and every change read back. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ZodType, z } from 'zod'
+import { z } from 'zod'
 import type { CephObservation, NooutLease } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
-import { type NodeName, nodeName } from '#domain/ids'
+import type { NodeName } from '#domain/ids'
 import { canonicalJson } from '#domain/json'
 import { run } from '#drivers/exec/run'
+import { runOnNode, type SshNodes, targetsOf } from '#drivers/exec/ssh'
 import type { Clock } from '#ports/clock'
 import type { Storage } from '#ports/storage'
-import {
-  crushRulesAnswer,
-  hostFlagsOf,
-  mgrStatAnswer,
-  nodeLsAnswer,
-  okToStopAnswer,
-  osdDumpAnswer,
-  osdTreeAnswer,
-  quorumAnswer,
-  statusAnswer,
-  toObservation,
-} from './answers.ts'
-import { type CephCli, type CephCliConfig, cephCli, cephError, lastWords, parseAnswer } from './ceph-cli.ts'
+import { hostFlagsOf, mgrStatAnswer, osdDumpAnswer } from './answers.ts'
+import { type CephCli, type CephCliConfig, cephCli, cephError } from './ceph-cli.ts'
 import { LEASE_PREFIX } from './cephx-caps.ts'
+import { LOOK, readLeaseText, readLook, readOkToStop } from './read.ts'
 
 export type CephConfig = CephCliConfig & {
   readonly clock: Clock
-  /** Stops one OSD in order, on its node: ['ssh', 'coulisse@{host}', 'stop-osd', '{osd}']. Absent: not our right. */
-  readonly stopOsds?: readonly string[]
+  /** Stops one OSD in order, on its node: by its forced command, or by a command with `{host}` and `{osd}`. Absent: not our right. */
+  readonly stopOsds?: { readonly ssh: SshNodes } | readonly string[]
 }
 
 /** A change shows in the map at once; a look that crosses an election sees it some seconds later. */
@@ -36,8 +27,6 @@ const READ_BACK_APART_MS = 500
 const OSD_DOWN_LIMIT = 60
 
 const ENOENT = 2
-/** ok-to-stop's "no". */
-const EBUSY = 16
 /** ok-to-stop's "I cannot say yet": PG statistics lag behind a new pool or another active mgr by some seconds. */
 const EAGAIN = 11
 const UNSURE_LIMIT = 20
@@ -70,34 +59,10 @@ export function cephStorage(config: CephConfig): Storage {
   }
 }
 
-const QUESTIONS = {
-  status: 'status',
-  osdDump: 'osd dump',
-  osdTree: 'osd tree',
-  crushRules: 'osd crush rule dump',
-  quorum: 'quorum_status',
-  mgrStat: 'mgr stat',
-  nodeLs: 'node ls',
-} as const
-
 async function observe(cli: CephCli, clock: Clock): Promise<CephObservation> {
   // The time of the question: an observation is never younger than it says.
   const observedAtMs = await clock.nowMs()
-  const answers = await cli.looks('look at the cluster', Object.values(QUESTIONS))
-  const read = <T>(question: keyof typeof QUESTIONS, schema: ZodType<T>) =>
-    parseAnswer(`read "${QUESTIONS[question]}"`, answers[Object.keys(QUESTIONS).indexOf(question)] ?? '', schema)
-  return toObservation(
-    {
-      status: read('status', statusAnswer),
-      osdDump: read('osdDump', osdDumpAnswer),
-      osdTree: read('osdTree', osdTreeAnswer),
-      crushRules: read('crushRules', crushRulesAnswer),
-      quorum: read('quorum', quorumAnswer),
-      mgrStat: read('mgrStat', mgrStatAnswer),
-      nodeLs: read('nodeLs', nodeLsAnswer),
-    },
-    observedAtMs,
-  )
+  return readLook(await cli.looks('look at the cluster', LOOK), observedAtMs)
 }
 
 async function okToStop(cli: CephCli, osds: readonly number[]) {
@@ -113,24 +78,8 @@ async function okToStop(cli: CephCli, osds: readonly number[]) {
     if (ran.code === EAGAIN) ran = await ask()
     return ran.code !== EAGAIN
   })
-  if (ran.code === EBUSY && ran.stdout.trim() === '') return { ok: false, text: lastWords(ran.stderr) }
-  if (ran.code !== 0 && ran.code !== EBUSY) throw cephError(doing, ran)
-  const answer = parseAnswer(doing, ran.stdout, okToStopAnswer)
-  const asked = osds.every((osd) => answer.osds.includes(osd))
-  const ok = ran.code === 0 && answer.ok_to_stop && asked
-  const inactive = answer.bad_become_inactive?.length ?? answer.num_not_ok_pgs ?? 0
-  if (ok) return { ok, text: `OSDs ${osds.join(', ')} may stop: every PG stays active` }
-  return { ok, text: asked ? `${inactive} PGs would become inactive` : 'Ceph answered for other OSDs than we asked' }
+  return readOkToStop(doing, osds, ran)
 }
-
-const leaseAnswer = z.object({
-  owner: z.string(),
-  host: z.string(),
-  reason: z.string(),
-  setAtMs: z.number(),
-  expiresAtMs: z.number(),
-  flagsBefore: z.array(z.string()),
-})
 
 const leaseKey = (host: NodeName) => `${LEASE_PREFIX}${host}`
 
@@ -139,8 +88,7 @@ async function readLease(cli: CephCli, host: NodeName): Promise<NooutLease | und
   const ran = await cli.ask(doing, ['config-key', 'get', leaseKey(host)])
   if (ran.code === ENOENT) return undefined
   if (ran.code !== 0) throw cephError(doing, ran)
-  const lease = parseAnswer(doing, ran.stdout, leaseAnswer)
-  return { ...lease, host: nodeName(lease.host) }
+  return readLeaseText(doing, ran.stdout)
 }
 
 async function writeLease(cli: CephCli, lease: NooutLease): Promise<void> {
@@ -182,17 +130,35 @@ async function stopOsds(
   osdDump: () => Promise<z.infer<typeof osdDumpAnswer>>,
   { host, osds }: { readonly host: NodeName; readonly osds: readonly number[] },
 ): Promise<'stopped' | 'not-allowed'> {
-  const template = config.stopOsds
-  if (template === undefined) return 'not-allowed'
+  const stop = stopper(config, host)
+  if (stop === undefined) return 'not-allowed'
   const stillUp = async () => (await osdDump()).osds.filter(({ osd, up }) => osds.includes(osd) && up === 1)
   for (const { osd } of await stillUp()) {
     const doing = `stop osd.${osd} on ${host}`
-    const command = template.map((word) => word.replaceAll('{host}', host).replaceAll('{osd}', String(osd)))
-    const ran = await run({ driver: 'ceph', doing, command, env: config.env ?? {}, deadlineMs: config.deadlineMs })
+    const ran = await stop(doing, osd)
+    if (NO_RIGHT.test(ran.stderr)) return 'not-allowed'
     if (ran.code !== 0) throw cephError(doing, ran)
   }
   if (await eventually(OSD_DOWN_LIMIT, async () => (await stillUp()).length === 0)) return 'stopped'
   throw new DriverError('ceph', `stop the OSDs of ${host}`, { retry: 'later', text: 'Ceph still sees some of them up' })
+}
+
+/** `systemctl stop` returns when the OSD has ended; systemd itself loses patience after 90 s. */
+const STOP_DEADLINE_MS = 95_000
+/** The forced command's word: authorized_keys does not give our key this right. */
+const NO_RIGHT = /has no right 'stop-osd'/
+
+/** Undefined: nobody gave us a way to that host. */
+function stopper({ stopOsds: way, env = {} }: CephConfig, host: NodeName) {
+  if (way === undefined) return undefined
+  const asked = { driver: 'ceph', deadlineMs: STOP_DEADLINE_MS }
+  if (!('ssh' in way)) {
+    const filled = (osd: number) => way.map((word) => word.replaceAll('{host}', host).replaceAll('{osd}', String(osd)))
+    return (doing: string, osd: number) => run({ ...asked, doing, command: filled(osd), env })
+  }
+  const target = targetsOf(way.ssh).find(({ node }) => node === host)
+  if (target === undefined) return undefined
+  return (doing: string, osd: number) => runOnNode({ ...asked, doing, words: ['stop-osd', String(osd)] }, target)
 }
 
 /** Looks until it holds, at most `looksLimit` times. These are real seconds of a real cluster, so no virtual clock counts them. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DriverError } from '#domain/driver-error'
 import { nodeName } from '#domain/ids'
-import { DEFAULT_COMMAND, haManager } from './ha-manager.ts'
+import { haManager } from './ha-manager.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -14,26 +14,22 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const node = (code: string, ...rest: string[]) => [process.execPath, '-e', code, ...rest]
 const failing = async (work: Promise<void>) => (await work.catch((error: unknown) => error)) as DriverError
+const pve3 = nodeName('pve3')
 
-test('the command runs with node and action filled in, each as one argument', async () => {
+test('a command of your own runs with node and action filled in, each as one argument, and its own environment', async () => {
   const out = join(folder, 'argv')
   const command = node(
-    `require('fs').writeFileSync(${JSON.stringify(out)}, JSON.stringify(process.argv.slice(1)))`,
-    ...DEFAULT_COMMAND.slice(7),
-  )
-  await haManager({ command }).setMaintenanceMode(nodeName('pve3'), true)
-  expect(JSON.parse(await readFile(out, 'utf8'))).toEqual([
-    'root@pve3',
-    'ha-manager',
+    `require('fs').writeFileSync(${JSON.stringify(out)}, JSON.stringify([process.env.WHERE, ...process.argv.slice(1)]))`,
+    '{on}',
     'crm-command',
     'node-maintenance',
-    'enable',
-    'pve3',
-  ])
-  await haManager({ command, runOn: () => 'pve1' }).setMaintenanceMode(nodeName('pve3'), false)
-  expect(JSON.parse(await readFile(out, 'utf8')).join(' ')).toBe(
-    'root@pve1 ha-manager crm-command node-maintenance disable pve3',
+    '{action}',
+    '{node}',
   )
+  await haManager({ command, env: { WHERE: 'lab' } }).setMaintenanceMode(pve3, true)
+  expect(JSON.parse(await readFile(out, 'utf8')).join(' ')).toBe('lab pve3 crm-command node-maintenance enable pve3')
+  await haManager({ command, env: { WHERE: 'lab' } }).setMaintenanceMode(pve3, false)
+  expect(JSON.parse(await readFile(out, 'utf8')).join(' ')).toBe('lab pve3 crm-command node-maintenance disable pve3')
 })
 
 test('a name that a remote shell could read is refused before anything runs', async () => {
@@ -47,13 +43,19 @@ test('a name that a remote shell could read is refused before anything runs', as
 })
 
 test('an unreached node may be tried later, a refusal not, and silence has a limit', async () => {
-  const pve3 = nodeName('pve3')
-  const unreached = haManager({ command: node("console.error('No route to host'); process.exit(255)") })
-  expect(await failing(unreached.setMaintenanceMode(pve3, true))).toMatchObject({ retry: 'later' })
-  const refused = haManager({ command: node("console.error('no such node'); process.exit(2)") })
-  const error = await failing(refused.setMaintenanceMode(pve3, true))
-  expect(error.retry).toBe('never')
-  expect(error.message).toContain('no such node')
+  const saying = (text: string, code: number) =>
+    haManager({ command: node(`console.error(${JSON.stringify(text)}); process.exit(${code})`) })
+  const outcome = async (text: string, code: number) => {
+    const { retry, message } = await failing(saying(text, code).setMaintenanceMode(pve3, true))
+    return { retry, message }
+  }
+  expect(await outcome('ssh: connect to host pve1 port 22: No route to host', 255)).toMatchObject({ retry: 'later' })
+  // Perl's `die` ends with 255 too.
+  expect(await outcome("no such cluster node 'pve3'", 255)).toMatchObject({
+    retry: 'never',
+    message: expect.stringContaining('no such cluster node'),
+  })
+  expect(await outcome("cfs-lock 'file-ha/crm_commands' error: no quorum!", 2)).toMatchObject({ retry: 'later' })
   const silent = haManager({ command: node('setInterval(() => {}, 1000)'), deadlineMs: 200 })
   expect(await failing(silent.setMaintenanceMode(pve3, true))).toMatchObject({ retry: 'later' })
   const absent = haManager({ command: ['/nonexistent/ssh'] })

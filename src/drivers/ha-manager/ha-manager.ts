@@ -1,81 +1,62 @@
 /** HA's maintenance mode, which exists only as a command on a node: run there by ssh, without a shell, within a deadline. */
-import { execFile } from 'node:child_process'
 import { DriverError } from '#domain/driver-error'
 import type { NodeName } from '#domain/ids'
+import { type Ran, run } from '#drivers/exec/run'
+import { runOnOneOf, type SshNodes, sshFailure, targetsOf } from '#drivers/exec/ssh'
 
-export type HaManagerConfig = {
-  /**
-   * `{node}` and `{action}` (enable or disable) are filled in. ssh joins what follows the host into one line for the remote shell:
-   * names are therefore checked. Meant for a key that its authorized_keys limits to this very line.
-   */
-  readonly command?: readonly string[]
-  /** The node on which the command runs; default: the node itself. Any member of the cluster will do. */
-  readonly runOn?: (node: NodeName) => string
-  readonly deadlineMs?: number
-}
-
-export const DEFAULT_COMMAND = [
-  'ssh',
-  '-o',
-  'BatchMode=yes',
-  '-o',
-  'StrictHostKeyChecking=yes',
-  '-o',
-  'ConnectTimeout=5',
-  'root@{on}',
-  'ha-manager',
-  'crm-command',
-  'node-maintenance',
-  '{action}',
-  '{node}',
-] as const
+/**
+ * By ssh, with a key that its forced command limits to this very line (drivers/exec/coulisse-node.sh); or by a command of your own, in
+ * which `{node}` (also where `{on}` stands) and `{action}` (enable or disable) are filled in.
+ */
+export type HaManagerConfig = { readonly deadlineMs?: number } & (
+  | { readonly ssh: SshNodes }
+  | { readonly command: readonly string[]; readonly env?: Readonly<Record<string, string>> }
+)
 
 const DEFAULT_DEADLINE_MS = 20_000
-const OUTPUT_LIMIT_BYTES = 64 * 1024
 const SHOWN_LENGTH = 300
 /** As Proxmox names nodes: a DNS label. Nothing else may reach a remote shell. */
 const NODE_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/
-/** ssh's own exit status: it never reached the node. */
-const SSH_FAILED = 255
 
 /**
  * Queues the request with HA's manager; the mode itself comes some 10 s later and is read from the API. Setting what is set is
- * harmless. Errors: 'later' where the node was not reached or did not answer in time, 'never' where it refused.
+ * harmless. Any member of the cluster will do: the drained one is asked last. Errors: 'later' where no node was reached, none
+ * answered in time or none has quorum; 'never' where ssh or ha-manager refused.
  */
-export function haManager(config: HaManagerConfig = {}): {
+export function haManager(config: HaManagerConfig): {
   setMaintenanceMode(node: NodeName, on: boolean): Promise<void>
 } {
+  const deadlineMs = config.deadlineMs ?? DEFAULT_DEADLINE_MS
   return {
     async setMaintenanceMode(node, on) {
       const doing = `${on ? 'set' : 'end'} maintenance mode of ${node}`
-      const runOn = config.runOn?.(node) ?? node
-      for (const name of [node, runOn]) {
-        if (NODE_NAME.test(name)) continue
-        throw new DriverError('ha-manager', doing, { retry: 'never', text: `'${name}' is not a node's name` })
+      if (!NODE_NAME.test(node)) {
+        throw new DriverError('ha-manager', doing, { retry: 'never', text: `'${node}' is not a node's name` })
       }
-      const filled = (config.command ?? DEFAULT_COMMAND).map((part) =>
-        part
-          .replaceAll('{node}', node)
-          .replaceAll('{on}', runOn)
-          .replaceAll('{action}', on ? 'enable' : 'disable'),
+      const action = on ? 'enable' : 'disable'
+      const asked = { driver: 'ha-manager', doing, deadlineMs }
+      if ('ssh' in config) {
+        const words = ['ha-manager', 'crm-command', 'node-maintenance', action, node]
+        const ran = await runOnOneOf({ ...asked, words }, targetsOf(config.ssh, [node]), lacksQuorum)
+        return refuse(ran, doing)
+      }
+      const command = config.command.map((part) =>
+        part.replaceAll('{node}', node).replaceAll('{on}', node).replaceAll('{action}', action),
       )
-      await run(filled, doing, config.deadlineMs ?? DEFAULT_DEADLINE_MS)
+      const ran = await run({ ...asked, command, env: config.env ?? {} })
+      const failure = sshFailure(ran, { host: node, user: 'root', key: 'its key', knownHosts: 'known_hosts' })
+      if (failure !== undefined) throw new DriverError('ha-manager', doing, failure)
+      refuse(ran, doing)
     },
   }
 }
 
-function run(command: readonly string[], doing: string, deadlineMs: number): Promise<void> {
-  const [program = '', ...args] = command
-  return new Promise((resolve, reject) => {
-    const options = { timeout: deadlineMs, killSignal: 'SIGKILL', maxBuffer: OUTPUT_LIMIT_BYTES } as const
-    execFile(program, args, options, (error, _stdout, stderr) => {
-      if (error === null) return resolve()
-      const said = stderr.replaceAll(/\s+/g, ' ').trim().slice(0, SHOWN_LENGTH)
-      const late = error.killed === true
-      const text = late ? `no answer within ${deadlineMs} ms` : said || `exit status ${String(error.code)}`
-      const missing = error.code === 'ENOENT'
-      const retry = late || Number(error.code) === SSH_FAILED ? 'later' : 'never'
-      reject(new DriverError('ha-manager', doing, { retry, text: missing ? `${program} is not installed` : text }))
-    })
-  })
+/** "cfs-lock 'file-ha/crm_commands' error: no quorum!": another node may have it. */
+const lacksQuorum = ({ code, stderr }: Ran) => code !== 0 && /no quorum|cfs-lock|not ready/i.test(stderr)
+
+function refuse(ran: Ran, doing: string): void {
+  if (ran.code === 0) return
+  const said = ran.stderr.replaceAll(/\s+/g, ' ').trim().slice(0, SHOWN_LENGTH)
+  const text = said === '' ? `exit status ${ran.code}` : said
+  throw new DriverError('ha-manager', doing, { retry: lacksQuorum(ran) ? 'later' : 'never', text })
 }

@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DriverError } from '#domain/driver-error'
 import type { NodeName } from '#domain/ids'
-import type { Secret } from '#domain/secret'
-import { type Ran, run } from '#drivers/exec/run'
+import type { Ran } from '#drivers/exec/run'
 import type { Bmc, FanReading, Power } from '#ports/bmc'
 import type { Clock } from '#ports/clock'
+import { noteBook } from './notes.ts'
 import {
   decodeGuid,
   type GuidEncoding,
+  parseFruAssetTag,
   parseFruSerial,
   parseGuid,
   parsePower,
@@ -18,101 +19,72 @@ import {
   parseSelInfo,
   type Sensor,
 } from './parse.ts'
-import { readLog, toSignals } from './sel-cursor.ts'
-
-export type IpmiNode = {
-  readonly host: string
-  readonly port?: number
-  readonly user: string
-  readonly password: Secret
-  /** 3 (the default) or 17; without it some BMCs cost 5 s a call. */
-  readonly cipherSuite?: number
-  /** How the BMC packs its GUID, where ipmitool's own guess is wrong: `doctor` shows a UUID that is not the node's. */
-  readonly guidEncoding?: GuidEncoding
-}
+import { readLog, TAIL_RECORDS, toSignals } from './sel-cursor.ts'
+import { type IpmiNode, type IpmiSession, ipmiSession } from './session.ts'
 
 export type IpmiConfig = {
   readonly nodes: Readonly<Record<string, IpmiNode>>
   readonly clock: Clock
+  /** Where cipher suites and sensor records are kept, with rights for us alone. Absent: until `close`. */
+  readonly cacheDir?: string
   readonly command?: readonly string[]
   readonly deadlineMs?: number
 }
 
-/** A call takes 0.04 to 0.13 s; a slow BMC walks its sensors in 20 s. */
-const DEADLINE_MS = 30_000
-/** -N: how long one packet is waited for. -R: how often it is sent again. A dead BMC costs 4 s with 2 and 1, 18 s with 2 and 3. */
-const PACKET_WAIT_S = 2
-const PACKET_TRIES = 1
 const POWER_LOOKS_LIMIT = 20
 const POWER_LOOKS_APART_MS = 500
+/** A watch that goes on asking with a wrong password locks the account at many BMCs. People and acts ask at once. */
+const REFUSED_PAUSE_MS = 600_000
+/** The longest that a BMC knows without `force`. */
+const IDENTIFY_S = '255'
 
-const UNREACHABLE = 'no answer'
+type Known = { readonly session: IpmiSession; refusedAtMs?: number; readonly encoding: GuidEncoding | undefined }
 
-type Ipmi = (doing: string, args: readonly string[]) => Promise<Ran>
-
-export function ipmiBmc(config: IpmiConfig): Bmc {
-  const of = (node: NodeName) => ipmiOf(config, node)
+export function ipmiBmc(config: IpmiConfig): Bmc & { close(): Promise<void> } {
+  const notes = noteBook(config.cacheDir)
+  const all = new Map<string, Known>()
+  function known(node: NodeName): Known {
+    const target = config.nodes[node]
+    const one = all.get(node) ?? {
+      session: ipmiSession(node, target, { ...config, notes }),
+      encoding: target?.guidEncoding,
+    }
+    all.set(node, one)
+    return one
+  }
+  const of = (node: NodeName) => known(node).session
   return {
     identity: async (node) => {
-      const guid = await guidOf(of(node), config.nodes[node]?.guidEncoding)
-      const fru = await of(node)('read the serial number', ['fru', 'print', '0'])
-      return { systemUuid: guid ?? 'unknown', serial: parseFruSerial(fru.stdout) ?? 'unknown' }
+      const guid = await guidOf(of(node), known(node).encoding)
+      const fru = await of(node).tell('read the serial number', ['fru', 'print', '0'])
+      const assetTag = parseFruAssetTag(fru.stdout)
+      return {
+        systemUuid: guid ?? 'unknown',
+        serial: parseFruSerial(fru.stdout) ?? 'unknown',
+        ...(assetTag === undefined ? {} : { assetTag }),
+      }
     },
     power: (node) => power(of(node)),
     powerOn: (node) => powerOn(node, of(node)),
+    softOff: async (node) => {
+      const doing = 'order it to shut down'
+      const ran = await of(node).tell(doing, ['chassis', 'power', 'soft'])
+      if (ran.code !== 0 && (await power(of(node))).is !== 'off') throw failed(node, doing, ran)
+    },
     setLocate: (node, on) => setLocate(node, of(node), on),
-    fans: async (node) => (await sensors(of(node))).filter(({ kind }) => kind === 'fan').map(toFan),
+    fans: async (node) => (await sensorsOf(node, of(node))).filter(({ kind }) => kind === 'fan').map(toFan),
     powerRestorePolicy: async (node) => {
-      const status = await of(node)('read the chassis status', ['chassis', 'status'])
+      const status = await of(node).tell('read the chassis status', ['chassis', 'status'])
       return parseRestorePolicy(status.stdout)
     },
     hardware: async (node) => ({
-      fans: (await sensors(of(node)))
+      fans: (await sensorsOf(node, of(node)))
         .filter(({ kind, state }) => kind === 'fan' && state !== 'absent')
         .map((fan) => fan.name),
     }),
-    signals: (node, cursor) => signals(config, node, cursor),
+    signals: (node, cursor) => signals(config, node, known(node), cursor),
+    close: () => notes.close(),
   }
-}
-
-function ipmiOf(config: IpmiConfig, node: NodeName): Ipmi {
-  const target = config.nodes[node]
-  return async (doing, args) => {
-    if (target === undefined) {
-      throw new DriverError('ipmi', `${node}: ${doing}`, { retry: 'never', text: 'no BMC is configured' })
-    }
-    const ran = await run({
-      driver: 'ipmi',
-      doing: `${node}: ${doing}`,
-      command: [
-        ...(config.command ?? ['ipmitool']),
-        ...[
-          '-I',
-          'lanplus',
-          '-C',
-          String(target.cipherSuite ?? 3),
-          '-N',
-          String(PACKET_WAIT_S),
-          '-R',
-          String(PACKET_TRIES),
-        ],
-        ...['-H', target.host, '-p', String(target.port ?? 623), '-U', target.user, '-E'],
-        ...args,
-      ],
-      env: { IPMI_PASSWORD: target.password },
-      deadlineMs: config.deadlineMs ?? DEADLINE_MS,
-    })
-    if (/Unable to establish/.test(ran.stderr)) throw noSession(node, doing, ran)
-    return ran
-  }
-}
-
-/** Wrong password and dead BMC print the same line; a BMC that answers refuses at once, one that is dead is waited for. */
-function noSession(node: NodeName, doing: string, ran: Ran): DriverError {
-  const answered = ran.tookMs < PACKET_WAIT_S * 1000
-  return answered
-    ? new DriverError('ipmi', `${node}: ${doing}`, { retry: 'never', text: 'the BMC refuses this user and password' })
-    : new DriverError('ipmi', `${node}: ${doing}`, { retry: 'later', text: UNREACHABLE })
 }
 
 const failed = (node: NodeName, doing: string, ran: Ran) =>
@@ -121,16 +93,20 @@ const failed = (node: NodeName, doing: string, ran: Ran) =>
     text: `${ran.stderr.trim().split('\n').at(-1) ?? ''} (exit ${ran.code})`,
   })
 
+/** A BMC that is reached and makes no sense: busy with an update, or no BMC at all. */
+const senseless = (node: NodeName, doing: string) =>
+  new DriverError('ipmi', `${node}: ${doing}`, { retry: 'later', text: 'the BMC answered nothing that we can read' })
+
 /** Where the encoding is known the bytes are read as they are: ipmitool 1.8.19 takes `mc guid rfc4122` for its own guess. */
-async function guidOf(ipmi: Ipmi, encoding: GuidEncoding | undefined): Promise<string | undefined> {
+async function guidOf(ipmi: IpmiSession, encoding: GuidEncoding | undefined): Promise<string | undefined> {
   const doing = 'ask the BMC who it is'
-  if (encoding === undefined) return parseGuid((await ipmi(doing, ['mc', 'guid'])).stdout)
-  return decodeGuid((await ipmi(doing, ['mc', 'guid', 'dump'])).stdout, encoding)
+  if (encoding === undefined) return parseGuid((await ipmi.tell(doing, ['mc', 'guid'])).stdout)
+  return decodeGuid((await ipmi.tell(doing, ['mc', 'guid', 'dump'])).stdout, encoding)
 }
 
-async function power(ipmi: Ipmi): Promise<Power> {
+async function power(ipmi: IpmiSession): Promise<Power> {
   try {
-    const is = parsePower((await ipmi('read the power', ['chassis', 'power', 'status'])).stdout)
+    const is = parsePower((await ipmi.tell('read the power', ['chassis', 'power', 'status'])).stdout)
     return is === undefined ? { is: 'unknown', reason: 'the BMC does not say' } : { is }
   } catch (error) {
     if (!(error instanceof DriverError)) throw error
@@ -138,10 +114,10 @@ async function power(ipmi: Ipmi): Promise<Power> {
   }
 }
 
-async function powerOn(node: NodeName, ipmi: Ipmi): Promise<void> {
+async function powerOn(node: NodeName, ipmi: IpmiSession): Promise<void> {
   const doing = 'switch the power on'
   if ((await power(ipmi)).is === 'on') return
-  const ran = await ipmi(doing, ['chassis', 'power', 'on'])
+  const ran = await ipmi.tell(doing, ['chassis', 'power', 'on'])
   for (let look = 1; look <= POWER_LOOKS_LIMIT; look++) {
     if ((await power(ipmi)).is === 'on') return
     await sleep(POWER_LOOKS_APART_MS)
@@ -151,16 +127,26 @@ async function powerOn(node: NodeName, ipmi: Ipmi): Promise<void> {
 }
 
 /** Forced, since a plain identify goes out by itself; 255 s where the BMC knows no forced one: asserted again by who wants it on. */
-async function setLocate(node: NodeName, ipmi: Ipmi, on: boolean): Promise<void> {
+async function setLocate(node: NodeName, ipmi: IpmiSession, on: boolean): Promise<void> {
   const doing = on ? 'light the locate LED' : 'put the locate LED out'
-  const ran = await ipmi(doing, ['chassis', 'identify', on ? 'force' : '0'])
+  const ran = await ipmi.tell(doing, ['chassis', 'identify', on ? 'force' : '0'])
   if (ran.code === 0) return
-  const again = on ? await ipmi(doing, ['chassis', 'identify', '255']) : ran
+  const again = on ? await ipmi.tell(doing, ['chassis', 'identify', IDENTIFY_S]) : ran
   if (again.code !== 0) throw failed(node, doing, again)
 }
 
-async function sensors(ipmi: Ipmi): Promise<readonly Sensor[]> {
-  return parseSdrElist((await ipmi('read the sensors', ['sdr', 'elist'])).stdout)
+async function sensorsOf(node: NodeName, ipmi: IpmiSession): Promise<readonly Sensor[]> {
+  const doing = 'read the sensors'
+  const told = await ipmi.askAll(doing, ['sdr elist'])
+  if (told.is === 'refused') throw ipmi.error(doing, told.why)
+  return toSensors(node, doing, told.answers[0] ?? '')
+}
+
+/** Every BMC has sensors: none at all is an answer that was cut. */
+function toSensors(node: NodeName, doing: string, text: string): readonly Sensor[] {
+  const sensors = parseSdrElist(text)
+  if (sensors.length === 0) throw senseless(node, doing)
+  return sensors
 }
 
 function toFan({ name, state, value }: Sensor): FanReading {
@@ -170,20 +156,37 @@ function toFan({ name, state, value }: Sensor): FanReading {
   return { part: name, state: state === 'ok' ? 'ok' : 'low', rpm }
 }
 
-async function signals(config: IpmiConfig, node: NodeName, cursor: string) {
-  const ipmi = ipmiOf(config, node)
+/** One process for log and sensors; a second one when more was logged than the tail shows. */
+async function signals(config: IpmiConfig, node: NodeName, known: Known, cursor: string) {
+  const { session } = known
   const receivedAtMs = await config.clock.nowMs()
+  if (known.refusedAtMs !== undefined && receivedAtMs < known.refusedAtMs + REFUSED_PAUSE_MS) {
+    throw session.error(POLLING, 'credentials')
+  }
+  delete known.refusedAtMs
   try {
-    const log = await readLog(cursor, {
-      info: async () => parseSelInfo((await ipmi('read the log’s state', ['sel', 'info'])).stdout),
-      last: async (count) =>
-        parseSelElist((await ipmi('read the log', ['sel', 'elist', 'last', String(count)])).stdout),
-    })
-    const present = await sensors(ipmi)
+    const { look, present } = await poll(node, session)
+    const log = await readLog(cursor, look, async (count) =>
+      parseSelElist((await session.tell('read the log', ['sel', 'elist', 'last', String(count)])).stdout),
+    )
     return { signals: toSignals({ node, receivedAtMs, log, present }), cursor: log.cursor }
   } catch (error) {
-    if (!(error instanceof DriverError) || error.retry === 'never') throw error
+    if (!(error instanceof DriverError)) throw error
+    if (session.wasRefused()) known.refusedAtMs = receivedAtMs
+    if (error.retry === 'never') throw error
+    // One that answers nonsense, or has no session free, tells as little as one that is silent.
     const unreachable = { is: 'bmc', atMs: receivedAtMs, receivedAtMs, node, event: 'unreachable' } as const
     return { signals: [unreachable], cursor: cursor.startsWith('!') ? cursor : `!${cursor}` }
   }
+}
+
+const POLLING = 'read log and sensors'
+
+async function poll(node: NodeName, session: IpmiSession) {
+  const told = await session.askAll(POLLING, ['sel info', `sel elist last ${TAIL_RECORDS}`, 'sdr elist'])
+  if (told.is === 'refused') throw session.error(POLLING, told.why)
+  const [selInfo = '', tail = '', elist = ''] = told.answers
+  const info = parseSelInfo(selInfo)
+  if (info === undefined) throw senseless(node, 'read the log’s state')
+  return { look: { info, tail: parseSelElist(tail) }, present: toSensors(node, POLLING, elist) }
 }

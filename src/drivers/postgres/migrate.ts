@@ -7,7 +7,7 @@ import { inTransaction } from './pool.ts'
 
 export type Migration = { readonly version: number; readonly name: string; readonly sql: string }
 
-const OLDEST_SERVER = 14
+export const OLDEST_SERVER = 14
 /** Two processes that start at once migrate one after the other. */
 const MIGRATION_LOCK = 0x636f756c
 

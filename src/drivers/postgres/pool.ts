@@ -70,7 +70,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
-function textOf(error: unknown): string {
+export function textOf(error: unknown): string {
   // Node gives an AggregateError without a message when a name has several addresses and none answers.
   if (error instanceof AggregateError) return error.errors.map((one) => textOf(one)).join('; ')
   return error instanceof Error ? error.message || codeOf(error) : String(error)

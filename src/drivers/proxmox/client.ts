@@ -1,5 +1,5 @@
 /** Proxmox VE's API over several entry points: few calls at once, a deadline on each, GETs repeated, writes never. */
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as realPause } from 'node:timers/promises'
 import type { z } from 'zod'
 import { DriverError, type Retry } from '#domain/driver-error'
 import { type Entry, entryRing } from './entry-ring.ts'
@@ -60,10 +60,13 @@ export type ClientConfig = {
   readonly readDeadlineMs?: number
   readonly writeDeadlineMs?: number
   readonly transport?: (entry: EntryPoint) => Transport
+  /** Between two tries of a read; default: real time. */
+  readonly pause?: (ms: number) => Promise<unknown>
 }
 
 export function proxmoxClient(config: ClientConfig): ProxmoxClient {
   const oneOfFew = limiter(CALLS_AT_ONCE_LIMIT)
+  const pause = config.pause ?? ((ms: number) => realPause(ms))
   const deadlineMs = (method: Method) =>
     method === 'GET' ? (config.readDeadlineMs ?? READ_DEADLINE_MS) : (config.writeDeadlineMs ?? WRITE_DEADLINE_MS)
 

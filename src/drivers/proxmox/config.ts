@@ -30,6 +30,8 @@ export type ProxmoxConfig = {
   readonly readDeadlineMs?: number
   readonly writeDeadlineMs?: number
   readonly transport?: (entry: EntryPoint) => Transport
+  /** Between two tries of a read; default: real time. */
+  readonly pause?: (ms: number) => Promise<unknown>
 }
 
 export function customerOfPool({ pool }: GuestTold): CustomerId | undefined {

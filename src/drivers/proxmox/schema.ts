@@ -45,10 +45,9 @@ const envelope = z.looseObject({
 const PROXY_STATUSES = new Set([595, 596, 502, 503, 504])
 const SHOWN_LENGTH = 300
 
-export function parseAnswer<T>(
-  answer: WireAnswer,
-  schema: z.ZodType<T>,
-): { readonly is: 'data'; readonly data: T } | Refusal | Unanswered {
+export type Answer<T> = Reply<T> | Unanswered
+
+export function parseAnswer<T>(answer: WireAnswer, schema: z.ZodType<T>): Answer<T> {
   if (answer.is === 'not-sent') {
     return { is: 'unanswered', retry: answer.pinned ? 'later' : 'never', notSent: true, text: answer.text }
   }

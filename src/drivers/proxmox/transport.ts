@@ -24,7 +24,14 @@ export type WireRequest = {
 }
 
 export type WireAnswer =
-  | { readonly is: 'answer'; readonly status: number; readonly reason: string; readonly body: string }
+  | {
+      readonly is: 'answer'
+      readonly status: number
+      readonly reason: string
+      readonly body: string
+      /** The node's own clock, in whole seconds. */
+      readonly date?: string
+    }
   /** Nothing reached the node: it may be tried elsewhere, even a POST. */
   | { readonly is: 'not-sent'; readonly pinned: boolean; readonly text: string }
   /** It was sent, or nobody knows: a POST may have been carried out. */
@@ -112,7 +119,14 @@ export function tlsTransport(entry: EntryPoint): Transport {
           signal: AbortSignal.timeout(deadlineMs),
         })
         const body = await readLimited(response.body)
-        return { is: 'answer', status: response.statusCode, reason: response.statusText, body }
+        const { date } = response.headers
+        return {
+          is: 'answer',
+          status: response.statusCode,
+          reason: response.statusText,
+          body,
+          ...(typeof date === 'string' ? { date } : {}),
+        }
       } catch (error) {
         return failure(error, deadlineMs)
       }

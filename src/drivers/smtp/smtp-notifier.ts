@@ -19,10 +19,36 @@ export type SmtpConfig = {
 }
 
 const DEADLINE_MS = 20_000
+const VERIFY_DEADLINE_MS = 5_000
 
 export function smtpNotifier(config: SmtpConfig): Notifier {
+  const transport = transportTo(config)
+  return {
+    send: async (notice) => {
+      try {
+        await transport.sendMail(toMail(config, notice))
+      } catch (cause) {
+        throw new DriverError('smtp', `send "${notice.subject}" to ${notice.to}`, { retry: retryOf(cause), cause })
+      }
+    },
+  }
+}
+
+/** Signs in and leaves; no mail is sent. @throws DriverError as `send` does */
+export async function verifySmtp(config: SmtpConfig): Promise<void> {
+  const transport = transportTo({ ...config, deadlineMs: config.deadlineMs ?? VERIFY_DEADLINE_MS })
+  try {
+    await transport.verify()
+  } catch (cause) {
+    throw new DriverError('smtp', 'sign in', { retry: retryOf(cause), cause })
+  } finally {
+    transport.close()
+  }
+}
+
+function transportTo(config: SmtpConfig) {
   const deadlineMs = config.deadlineMs ?? DEADLINE_MS
-  const transport = createTransport({
+  return createTransport({
     host: config.host,
     port: config.port,
     secure: config.secure ?? false,
@@ -35,15 +61,6 @@ export function smtpNotifier(config: SmtpConfig): Notifier {
     disableUrlAccess: true,
     ...(config.certificate === undefined ? {} : { tls: { ca: config.certificate } }),
   })
-  return {
-    send: async (notice) => {
-      try {
-        await transport.sendMail(toMail(config, notice))
-      } catch (cause) {
-        throw new DriverError('smtp', `send "${notice.subject}" to ${notice.to}`, { retry: retryOf(cause), cause })
-      }
-    },
-  }
 }
 
 function toMail(config: SmtpConfig, notice: Notice) {

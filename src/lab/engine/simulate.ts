@@ -17,15 +17,17 @@ const STANDSTILL_LIMIT = 10_000
 /**
  * Ends when `until` holds, which is asked whenever all is quiet. Throws when nothing waits and nothing happens, or when more than
  * `limitMs` of virtual time has passed. Everything simulated must run on promises alone: input, output and timers of the machine
- * are not waited for.
+ * are waited for only where `quiet` is given, and does it.
  */
 export async function simulate(options: {
   readonly clock: VirtualClock
   readonly world?: SimulatedWorld
   readonly until: () => boolean
   readonly limitMs: number
+  /** Resolves when nothing has anything left to do before time goes on. Default: no promise has. */
+  readonly quiet?: () => Promise<void>
 }): Promise<void> {
-  const { clock, world = EMPTY_WORLD, until, limitMs } = options
+  const { clock, world = EMPTY_WORLD, until, limitMs, quiet = promisesAreQuiet } = options
   const endAtMs = clock.atMs + limitMs
   let standstillCount = 0
   for (await quiet(); !until(); await quiet()) {
@@ -43,7 +45,7 @@ export async function simulate(options: {
 }
 
 /** Resolves when no promise has anything left to do. */
-function quiet(): Promise<void> {
+export function promisesAreQuiet(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)
   })

@@ -33,6 +33,15 @@ export function labBmc(lab: LabWorld): Bmc {
       const call = { api: 'bmc', method: 'POST', path: path(node, 'power'), doing: `switch ${node} on` } as const
       ask(lab, call, () => commands.powerOn(world, node, 'us'))
     },
+    softOff: async (node) => {
+      const call = {
+        api: 'bmc',
+        method: 'POST',
+        path: path(node, 'power'),
+        doing: `order ${node} to shut down`,
+      } as const
+      ask(lab, call, () => commands.pressPower(world, node, 'us'))
+    },
     setLocate: async (node, on) => {
       const doing = `switch the locate LED of ${node} ${on ? 'on' : 'off'}`
       ask(lab, { api: 'bmc', method: 'PUT', path: path(node, 'locate'), doing }, () =>

@@ -144,7 +144,7 @@ case $1 in get|set|check) ;; *) shift;; esac
 op=$1; shift
 case $op in
   get) for name in "$@"; do case $name in power) echo "power:$(cat power)";; boot) echo boot:default;; *) echo "$name:0";; esac; done;;
-  set) while [ $# -gt 0 ]; do case $1 in power) echo "$2" > power.new && mv power.new power;; identify) echo "$2 $3" > identify;; esac; shift; shift; done;;
+  set) while [ $# -gt 0 ]; do case $1 in power) echo "$2" > power.new && mv power.new power;; identify) echo "$2 $3" > identify;; shutdown) echo 0 > power.new && mv power.new power;; esac; shift; shift; done;;
 esac
 exit 0
 `

@@ -31,6 +31,8 @@ export type RealBmc = {
   setFan(part: string, rpm: number): Promise<void>
   /** A BMC that is silent stands still, so it goes on where it was. */
   silence(on: boolean): Promise<void>
+  /** The BMC's own restart: it keeps its log, and its clock begins at nothing. */
+  restart(): Promise<void>
 }
 
 export type RealBmcs = {
@@ -90,10 +92,14 @@ async function startOne(daemons: Daemons, bmc: MiniBmc): Promise<RealBmc> {
   await chmod(join(bmc.dir, 'chassis.sh'), 0o700)
   await writeFile(join(bmc.dir, 'lan.conf'), lanConf(bmc), { mode: 0o600 })
   await writeFile(join(bmc.dir, 'sim.emu'), emulatorCommands(bmc))
+  await startDaemon(daemons, bmc)
+  return handle(daemons, bmc)
+}
+
+async function startDaemon(daemons: Daemons, bmc: MiniBmc): Promise<void> {
   const files = ['-c', join(bmc.dir, 'lan.conf'), '-f', join(bmc.dir, 'sim.emu'), '-s', join(bmc.dir, 'state')]
   await daemons.start(bmc.name, ['ipmi_sim', '-n', ...files])
   await answers(bmc)
-  return handle(daemons, bmc)
 }
 
 async function answers({ name, port, user, password }: MiniBmc): Promise<void> {
@@ -130,7 +136,8 @@ async function replace(file: string, text: string): Promise<void> {
   await rename(`${file}.next`, file)
 }
 
-function handle(daemons: Daemons, { dir, name, port, user, password }: MiniBmc): RealBmc {
+function handle(daemons: Daemons, bmc: MiniBmc): RealBmc {
+  const { dir, name, port, user, password } = bmc
   return {
     host: '127.0.0.1',
     port,
@@ -146,5 +153,9 @@ function handle(daemons: Daemons, { dir, name, port, user, password }: MiniBmc):
     },
     setFan: (part, rpm) => replace(valueFile(dir, part), String(Math.min(255, Math.round(rpm / RPM_A_STEP)))),
     silence: (on) => daemons.signal(name, on ? 'SIGSTOP' : 'SIGCONT'),
+    restart: async () => {
+      await daemons.end(name, 'SIGKILL')
+      await startDaemon(daemons, bmc)
+    },
   }
 }

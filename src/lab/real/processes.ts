@@ -40,8 +40,11 @@ export function daemonsIn(dir: string): Daemons {
     if (!Number.isInteger(pid) || pid <= 1) return undefined
     for (let look = 1; look <= ENVIRONMENT_LOOKS_LIMIT; look++) {
       const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-      if (environment !== '') return environment.split('\0').includes(`${MARK}=${dir}`) ? pid : undefined
-      if (await isOver(pid)) return undefined
+      if (environment.split('\0').includes(`${MARK}=${dir}`)) return pid
+      // sshd writes its title over its environment: "sshd: /usr/sbin/sshd -D -f DIR/sshd_config [listener] …".
+      const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      if (title.startsWith('sshd: ') && title.includes(`${dir}/`)) return pid
+      if (environment !== '' || (await isOver(pid))) return undefined
       // Between two programs: a process that is just becoming another shows no environment.
       await sleep(ENVIRONMENT_LOOKS_APART_MS)
     }

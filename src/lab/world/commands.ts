@@ -124,6 +124,11 @@ function throughBmc(
 export const powerOn: WorldCommands['powerOn'] = (world, bmcOf, by) =>
   throughBmc(world, { bmcOf, by, kind: 'power-on' }, (node) => beginBoot(world, node))
 
+export const pressPower: WorldCommands['pressPower'] = (world, bmcOf, by) =>
+  throughBmc(world, { bmcOf, by, kind: 'shut-down' }, (node) => {
+    if (node.state === 'running') beginShutdown(world, node, by)
+  })
+
 export const powerOffHard: WorldCommands['powerOffHard'] = (world, bmcOf, by) =>
   throughBmc(world, { bmcOf, by, kind: 'power-off-hard' }, (node) => {
     if (powerIsOn(node)) powerIsGone(world, node, by)

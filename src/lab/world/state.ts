@@ -37,6 +37,8 @@ export type World = {
   /** Published customers' pages; key: customer. */
   pages: Record<string, WorldPage>
   apiFaults: ApiFault[]
+  /** Proxmox tokens that were made besides the lab's own; `rights` by path. */
+  apiTokens?: { readonly id: string; readonly secret: string; readonly rights: Record<string, readonly string[]> }[]
   /** Every fault that was asked for, as it was asked for. */
   faults: { atMs: number; fault: Record<string, unknown>; state: 'waiting' | 'applied' }[]
   commands: WorldCommand[]

@@ -45,6 +45,8 @@ export type WorldCommands = {
   shutdownNode(world: World, node: NodeName, by: By): Answer<null>
   /** Through the BMC that answers at this node's address, whoever that is. */
   powerOn(world: World, bmcOf: NodeName, by: By): Answer<null>
+  /** The BMC presses the button: a system that runs shuts down; one that boots or hangs does not heed it. */
+  pressPower(world: World, bmcOf: NodeName, by: By): Answer<null>
   powerOffHard(world: World, bmcOf: NodeName, by: By): Answer<null>
   /** `forS` absent: until it is put out. */
   setIdentify(world: World, bmcOf: NodeName, on: boolean, by: By, forS?: number): Answer<null>

@@ -59,18 +59,24 @@ export function applyToPart(
   if (isStale(part, signal, nowMs, settings)) forgetOpen(part)
   const inGrace = isInResetGrace(node, nowMs, settings)
   const wasOpen = part.openSinceMs !== null
+  // A repeated alert says that it still fires; whether the part has come back since others know better.
+  if (signal.source === 'alert' && signal.edge === null && !wasOpen) return undefined
   const wasInState = part.open[signal.state] !== undefined
   openState(part, signal, inGrace && node.resetAtMs !== null ? node.resetAtMs + settings.resetGraceMs : nowMs)
   if (inGrace) return undefined
   // A reading that stays bad is no new dropout; an assert of what is asserted already is one: its deassert was lost.
-  const isNews = !wasOpen || (signal.edge === 'assert' && wasInState)
+  const isNews = !wasOpen || (isLogEdge(signal) && wasInState)
   if (!isNews || isLate) return touch(part, signal, nowMs, settings, isLate)
   return onset(part, signal, nowMs, settings)
 }
 
+/** An alert comes after others may have seen the same, and says itself when one of its own deasserts was lost. */
+const isLogEdge = ({ edge, source }: PartSignal) => edge === 'assert' && source !== 'alert'
+
 /** Opened by a reading, and nothing was read since: a source that shows only what is bad does not say when it was good again. */
 function isStale(part: PartRecord, signal: PartSignal, nowMs: number, settings: DetectSettings): boolean {
   if (part.openSinceMs === null || part.openSinceLogMs !== null || signal.edge !== null) return false
+  if (signal.source === 'alert') return false
   return nowMs - Math.max(part.openSinceMs, part.openPolls.lastMs) > settings.pollGapMs
 }
 
@@ -182,13 +188,14 @@ function openState(part: PartRecord, signal: PartSignal, sinceMs: number): void 
   part.open[state] ??= sinceMs
   if (part.openSinceMs === null) {
     part.openSinceMs = sinceMs
-    part.openSinceLogMs = signal.edge === 'assert' ? signal.atMs : null
+    part.openSinceLogMs = isLogEdge(signal) ? signal.atMs : null
     part.openPolls = { count: 0, lastMs: sinceMs }
   }
   if (signal.edge === null) part.openPolls = { count: part.openPolls.count + 1, lastMs: signal.receivedAtMs }
   if (!isSevere(part.kind, state)) return
   part.severe ??= { sinceMs, byLog: false, pollCount: 0, lastPollMs: sinceMs }
-  if (signal.edge === 'assert') part.severe.byLog = true
+  // That an alert is not resolved yet proves nothing: its end is told minutes later. Two looks do, its repetitions among them.
+  if (isLogEdge(signal)) part.severe.byLog = true
   else {
     part.severe.pollCount++
     part.severe.lastPollMs = Math.max(sinceMs, signal.receivedAtMs)

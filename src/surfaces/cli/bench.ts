@@ -23,20 +23,32 @@ export function addBenchCommand(program: Command): void {
     .description('run the benchmarks, or the one named')
     .argument('[name]', 'a file of bench/, without .ts')
     .option('--json', 'print { NAME: {figures} } and nothing else on stdout')
-    .action(async (name: string | undefined, { json }: { json?: boolean }) => {
+    .option('--drains <n>', 'fault-proxy: how many drains, default 100')
+    .option('--seed <n>', 'fault-proxy: the first seed, default 1')
+    .action(async (name: string | undefined, { json, ...own }: { json?: boolean; drains?: string; seed?: string }) => {
       const names = await benchNames()
       if (name !== undefined && !names.includes(name)) {
         throw new BadInput([`bench: no benchmark is called ${name}; there are: ${names.join(', ') || 'none'}`])
       }
-      process.exitCode = await runAll(name === undefined ? names : [name], json === true)
+      const more = Object.entries(own).flatMap(([option, value]) => [`--${option}`, wholeNumber(option, value)])
+      process.exitCode = await runAll(
+        name === undefined ? names : [name],
+        json === true,
+        name === undefined ? [] : more,
+      )
     })
 }
 
-async function runAll(names: readonly string[], asJson: boolean): Promise<number> {
+function wholeNumber(option: string, value: string): string {
+  if (/^[1-9]\d{0,6}$/.test(value)) return value
+  throw new BadInput([`bench: --${option} takes a number from 1 on, not "${value}"`])
+}
+
+async function runAll(names: readonly string[], asJson: boolean, more: readonly string[]): Promise<number> {
   const figures: Record<string, unknown> = {}
   let worst = 0
   for (const name of names) {
-    const { code, text } = await runOne(name, asJson)
+    const { code, text } = await runOne(name, asJson, more)
     worst = Math.max(worst, code)
     if (!asJson) continue
     if (code === 0) figures[name] = JSON.parse(text)
@@ -46,8 +58,13 @@ async function runAll(names: readonly string[], asJson: boolean): Promise<number
   return worst
 }
 
-function runOne(name: string, asJson: boolean): Promise<{ readonly code: number; readonly text: string }> {
-  const args = ['--disable-warning=ExperimentalWarning', join(BENCH, `${name}.ts`), ...(asJson ? ['--json'] : [])]
+function runOne(
+  name: string,
+  asJson: boolean,
+  more: readonly string[],
+): Promise<{ readonly code: number; readonly text: string }> {
+  const program = join(BENCH, `${name}.ts`)
+  const args = ['--disable-warning=ExperimentalWarning', program, ...(asJson ? ['--json'] : []), ...more]
   const child = spawn(process.execPath, args, { stdio: ['ignore', asJson ? 'pipe' : 'inherit', 'inherit'] })
   let text = ''
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {

@@ -71,5 +71,7 @@ export function missingRight({ right }: Route, token: LabToken, at: PveCall['at'
   return `Permission check failed (${path}, ${anyOf.join('|')})`
 }
 
-/** Our token's deeds are ours; another token is a colleague's. */
-export const byOf = ({ token }: PveCall): 'us' | 'others' => (token.id === OUR_USER ? 'us' : 'others')
+/** What a token of our own user does is ours; another user is a colleague. */
+export const byOf = ({ token }: PveCall): 'us' | 'others' => (userOf(token.id) === userOf(OUR_USER) ? 'us' : 'others')
+
+const userOf = (tokenId: string) => tokenId.split('!')[0]

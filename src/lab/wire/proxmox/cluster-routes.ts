@@ -3,14 +3,16 @@ import { nodeName } from '#domain/ids'
 import { startMigration } from '#lab/world/commands'
 import { quorate } from '#lab/world/queries'
 import type { World, WorldNode } from '#lab/world/state'
-import { bit, data, inSeconds, notImplemented, type PveAnswer, refusal } from './answer.ts'
+import { bit, data, inSeconds, notImplemented, type PveAnswer, refusal, wrongParameters } from './answer.ts'
 import { byOf, type PveCall, type Route } from './call.ts'
-import { guestInList, nodeInList, poolOf, taskInList, visible } from './render.ts'
+import { guestInList, KIND_PATH, nodeInList, poolOf, taskInList, visible } from './render.ts'
 import { may, permissionsOf } from './rights.ts'
 
 const nodesOf = (world: World): WorldNode[] => Object.values(world.nodes)
 const MIGRATION_NETWORK = '10.99.0.0/24'
 const RECENT_TASKS = 25
+
+const none = (): PveAnswer => data([])
 
 export const clusterRoutes: readonly Route[] = [
   { method: 'GET', path: '/version', answer: ({ world }) => data(version(world)) },
@@ -24,7 +26,45 @@ export const clusterRoutes: readonly Route[] = [
   { method: 'GET', path: '/cluster/options', right: ['/', 'Sys.Audit'], answer: options },
   { method: 'GET', path: '/cluster/tasks', answer: clusterTasks },
   { method: 'GET', path: '/pools', answer: pools },
+  // Nothing is mapped, replicated or backed up by itself in a lab.
+  ...['pci', 'usb', 'dir'].map((kind): Route => ({ method: 'GET', path: `/cluster/mapping/${kind}`, answer: none })),
+  { method: 'GET', path: '/cluster/replication', answer: none },
+  { method: 'GET', path: '/cluster/backup', right: ['/', 'Sys.Audit'], answer: none },
+  { method: 'GET', path: '/cluster/nextid', takes: ['vmid'], answer: nextId },
+  {
+    method: 'GET',
+    path: '/cluster/metrics/export',
+    takes: ['history', 'local-only', 'node-list', 'start-time'],
+    right: ['/', 'Sys.Audit'],
+    answer: metrics,
+  },
 ]
+
+const LOWEST_VMID = 100
+
+/** Asked by anybody, and true of guests that the asker may not see. Recorded: the number comes as a string. */
+function nextId({ world, params }: PveCall): PveAnswer {
+  const isTaken = (id: number) => world.guests[id] !== undefined && world.guests[id]?.lost !== true
+  if (params.vmid !== undefined) {
+    const id = Number(params.vmid)
+    if (!Number.isInteger(id) || id < LOWEST_VMID) return wrongParameters({ vmid: 'invalid format' })
+    return isTaken(id) ? wrongParameters({ vmid: `VM ${id} already exists` }) : data(String(id))
+  }
+  let id = LOWEST_VMID
+  while (isTaken(id)) id++
+  return data(String(id))
+}
+
+/** Everything that has figures, guests included, whatever the token may see of them. */
+function metrics({ world, shuffled }: PveCall): PveAnswer {
+  const timestamp = inSeconds(world.nowMs)
+  const guests = Object.values(world.guests).filter(({ lost }) => !lost)
+  const ids = [
+    ...nodesOf(world).map(({ name }) => `node/${name}`),
+    ...guests.map(({ spec }) => `${KIND_PATH[spec.kind]}/${spec.vmid}`),
+  ]
+  return data({ data: shuffled(ids.map((id) => ({ id, metric: 'uptime', type: 'gauge', timestamp, value: 0 }))) })
+}
 
 const version = ({ cluster }: World) => ({
   version: cluster.pveVersion,

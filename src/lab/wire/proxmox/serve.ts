@@ -8,7 +8,6 @@ import { type NodeName, nodeName } from '#domain/ids'
 import { drawAt } from '#domain/random'
 import type { LabWorld } from '#lab/world/lab-world'
 import { consultApi, reachable } from '#lab/world/queries'
-import { OUR_USER } from '#lab/world/tasks'
 import { type LabCertificate, selfSignedCertificate } from '../tls.ts'
 import { notImplemented, type PveAnswer, refusal } from './answer.ts'
 import { missingRight, type PveCall, type Route, routeFinder, wrongIn } from './call.ts'
@@ -16,7 +15,8 @@ import { cephRoutes } from './ceph-routes.ts'
 import { clusterRoutes, haRoutes } from './cluster-routes.ts'
 import { guestRoutes } from './guest-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
-import { FULL_RIGHTS, type LabToken, signIn } from './rights.ts'
+import { type LabToken, signIn } from './rights.ts'
+import { tokensOf } from './tokens.ts'
 
 export type ProxmoxEndpoint = {
   readonly url: string
@@ -41,7 +41,8 @@ const PREFIX = '/api2/json'
 
 type Serving = {
   readonly lab: LabWorld
-  readonly tokens: readonly LabToken[]
+  /** Asked at each call: more may have been made. */
+  readonly tokens: () => readonly LabToken[]
   readonly find: ReturnType<typeof routeFinder>
   readonly onChange: () => void
   readonly shuffled: PveCall['shuffled']
@@ -49,7 +50,7 @@ type Serving = {
 
 /**
  * @param onChange after each call that may have changed the world: the keeper saves, and looks when the next event is due.
- * @param tokens default: one token with all rights, whose deeds count as ours
+ * @param tokens default: one token with all rights, and those that were made over the control URL
  */
 export async function serveProxmox(options: {
   readonly lab: LabWorld
@@ -63,9 +64,9 @@ export async function serveProxmox(options: {
 }): Promise<ServedProxmox> {
   const { lab, onChange, host = '127.0.0.1' } = options
   const { seed, nodes, nowMs } = lab.state
-  const tokens = options.tokens ?? [{ id: OUR_USER, secret: secretOf(seed), rights: FULL_RIGHTS }]
+  const tokens = () => options.tokens ?? tokensOf(lab.state)
   const serving: Serving = { lab, tokens, find: routeFinder(ROUTES), onChange, shuffled: shuffler(seed) }
-  const [first] = tokens
+  const [first] = tokens()
   const listeners = await Promise.all(
     Object.keys(nodes).map((name) => {
       const certificate = options.certificates?.[name] ?? selfSignedCertificate(name, nowMs)
@@ -84,12 +85,6 @@ export async function serveProxmox(options: {
       await Promise.all(listeners.map((listener) => listener.close()))
     },
   }
-}
-
-/** The same for the same seed, so that a control plane finds its lab again. It opens nothing but a simulation on loopback. */
-function secretOf(seed: number): string {
-  const hex = Array.from({ length: 32 }, (_, at) => Math.floor(drawAt(seed, 'token', at) * 16).toString(16)).join('')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
 /** Draws of its own: looking must not change the world. */
@@ -146,13 +141,19 @@ async function handle(serving: Serving, entry: NodeName, request: IncomingMessag
   const method = request.method ?? 'GET'
   const { path, params } = target(request.url ?? '/', body)
   const verdict = consultApi(lab.state, { api: 'proxmox', method, path })
-  if (verdict.is === 'error') return send(response, refusal(verdict.status, verdict.text))
+  if (verdict.is === 'error') return send(response, refusal(verdict.status, verdict.text), clockOf(lab, entry))
   if (verdict.is === 'pass' && verdict.delayMs > 0) await pause(Math.min(verdict.delayMs, DELAY_LIMIT_MS))
   const changesBefore = lab.state.changeCount
   const answer = answerOf(serving, { entry, method, path, params, authorization: request.headers.authorization })
   if (method !== 'GET' || lab.state.changeCount !== changesBefore) serving.onChange()
   if (verdict.is === 'answer-lost') response.destroy()
-  else send(response, answer)
+  else send(response, answer, clockOf(lab, entry))
+}
+
+/** What the node's own clock shows. */
+function clockOf({ state }: LabWorld, node: NodeName): number {
+  const skewMs = state.nodes[node]?.hardware.clockSkewMs ?? 'unknown'
+  return state.nowMs + (skewMs === 'unknown' ? 0 : skewMs)
 }
 
 type Asked = {
@@ -163,22 +164,22 @@ type Asked = {
   readonly authorization: string | undefined
 }
 
-/** Token, path, proxy, rights, parameters: in Proxmox's own order. */
+/** Token, path, rights, proxy, parameters: in Proxmox's own order. */
 function answerOf({ lab, tokens, find, shuffled }: Serving, asked: Asked): PveAnswer {
   const { entry, method, path, params } = asked
-  const signedIn = signIn(tokens, asked.authorization)
+  const signedIn = signIn(tokens(), asked.authorization)
   if (signedIn.is === 'refused') return refusal(401, signedIn.text)
   const found = find(method, path)
   if (found === undefined) return notImplemented(method, path)
   const { route, at } = found
+  const missing = missingRight(route, signedIn.token, at)
+  if (missing !== undefined) return refusal(403, missing)
   if (at.node !== undefined && at.node !== entry) {
     const proxied = reachable(lab.state, nodeName(at.node))
     if (proxied.is === 'refused') return refusal(proxied.status, proxied.text)
   }
   const wrong = wrongIn(route, params)
   if (wrong !== undefined) return wrong
-  const missing = missingRight(route, signedIn.token, at)
-  if (missing !== undefined) return refusal(403, missing)
   return route.answer({ world: lab.state, token: signedIn.token, entry, at, params, shuffled })
 }
 
@@ -204,12 +205,13 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function send(response: ServerResponse, { status, reason, body }: PveAnswer): void {
+function send(response: ServerResponse, { status, reason, body }: PveAnswer, nowMs: number): void {
   if (response.destroyed) return
   const type = body === '' ? {} : { 'content-type': 'application/json;charset=UTF-8' }
   // A reason phrase is one line of Latin letters.
   response.writeHead(status, reason.split('\n')[0]?.replaceAll(/[^\x20-\x7e]/g, '?') ?? '', {
     ...type,
+    date: new Date(nowMs).toUTCString(),
     server: 'pve-api-daemon/3.0',
   })
   response.end(body)

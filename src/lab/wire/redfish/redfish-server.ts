@@ -169,7 +169,7 @@ function answer(service: Service, world: World, node: WorldNode, call: Call): Re
   if (call.method === 'GET')
     return resource === undefined ? no(404, 'The resource was not found.') : { status: 200, body: resource }
   if (call.method === 'PATCH' && call.path === SYSTEM && resource) return patchSystem(service, world, resource, call)
-  if (call.method === 'POST') return act(service, world, node, call)
+  if (call.method === 'POST') return act(service, world, call)
   return no(405, 'The method is not allowed.')
 }
 
@@ -205,7 +205,7 @@ function patchSystem(service: Service, world: World, resource: RedfishResource, 
 const done = (outcome: Answer<null>): Reply =>
   outcome.is === 'done' ? { status: 204 } : no(outcome.status, outcome.text)
 
-function act(service: Service, world: World, node: WorldNode, { path, body }: Call): Reply {
+function act(service: Service, world: World, { path, body }: Call): Reply {
   const { bmcOf } = service
   if (path === `${SEL}/Actions/LogService.ClearLog`) return done(commands.clearSel(world, bmcOf, 'us'))
   if (path !== `${SYSTEM}/Actions/ComputerSystem.Reset`) return no(404, 'The action was not found.')
@@ -216,7 +216,7 @@ function act(service: Service, world: World, node: WorldNode, { path, body }: Ca
     case 'ForceOff':
       return done(commands.powerOffHard(world, bmcOf, 'us'))
     case 'GracefulShutdown':
-      return done(commands.shutdownNode(world, node.name, 'us'))
+      return done(commands.pressPower(world, bmcOf, 'us'))
     default:
       return no(400, 'The value of ResetType is not in the list of acceptable values.')
   }

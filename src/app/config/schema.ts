@@ -1,20 +1,31 @@
-/** The configuration: read once, from one YAML file, into a frozen, checked object. Nobody else reads files or the environment. */
-
-import { readFileSync } from 'node:fs'
-import { dirname, isAbsolute, resolve } from 'node:path'
-import { parseDocument } from 'yaml'
+/** What a configuration may say: every key, its type, its default. */
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
-import { DEFAULT_STORY_POLICY, type StoryPolicy } from '#domain/policy'
-import { Secret } from '#domain/secret'
-import { BadInput } from './bad-input.ts'
-
-const secretSchema = z.union([
-  z.object({ env: z.string().min(1) }).strict(),
-  z.object({ file: z.string().min(1) }).strict(),
-])
+import type { StoryPolicy } from '#domain/policy'
+import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
+import { secretSchema } from './secret-schema.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
+
+/** A command of one's own, or: on a node, by the ssh key that `ssh` names. */
+const commandOrSsh = z.union([commandSchema, z.literal('ssh')])
+
+/** How nodes are reached for what no API offers. Files are found beside the configuration. */
+const sshSchema = z
+  .object({
+    user: z.string().min(1).default('root'),
+    key: z.string().min(1),
+    knownHosts: z.string().min(1),
+    port: z.number().int().min(1).max(65_535).default(22),
+    /** By node, where it does not answer under its own name. */
+    hosts: z
+      .record(
+        z.string(),
+        z.object({ host: z.string().min(1), port: z.number().int().min(1).max(65_535).optional() }).strict(),
+      )
+      .default({}),
+  })
+  .strict()
 
 const policySchema = z
   .object({
@@ -86,7 +97,8 @@ const nodeSchema = z
     room: z.string().default('unknown'),
     rack: z.string().default('unknown'),
     unit: z.string().default('unknown'),
-    serial: z.string().min(1),
+    /** Absent: what the machine says of itself, else NetBox. */
+    serial: z.string().min(1).optional(),
     systemUuid: z.string().min(1),
     assetTag: z.string().optional(),
     chassis: z.string().optional(),
@@ -103,7 +115,7 @@ const roleSchema = z
   })
   .strict()
 
-const configSchema = z
+export const configSchema = z
   .object({
     cluster: z.string().min(1),
     hoster: z.string().default('Your hoster'),
@@ -131,20 +143,27 @@ const configSchema = z
               .strict(),
           )
           .min(1),
-        haManager: commandSchema.optional(),
+        /** A command: `{node}` and `{action}` (enable or disable) are filled in. */
+        haManager: z
+          .union([
+            ...commandOrSsh.options,
+            z.object({ command: commandSchema, env: z.record(z.string(), z.string()).default({}) }).strict(),
+          ])
+          .optional(),
       })
       .strict(),
+    ssh: sshSchema.optional(),
     ceph: z.union([
       z.literal('none'),
       z.literal('proxmox'),
       z
         .object({
-          command: commandSchema.default(['ceph']),
+          command: commandOrSsh.default(['ceph']),
           env: z.record(z.string(), z.string()).default({}),
           conf: z.string().optional(),
           keyring: z.string().optional(),
           name: z.string().optional(),
-          stopOsds: commandSchema.optional(),
+          stopOsds: commandOrSsh.optional(),
         })
         .strict(),
     ]),
@@ -165,89 +184,34 @@ const configSchema = z
       .object({ everyS: z.number().min(5).default(60) })
       .strict()
       .default({ everyS: 60 }),
+    monitoringLabels: monitoringLabelsSchema.default({ rules: [] }),
+    prometheus: prometheusSchema.optional(),
+    alertmanager: alertmanagerSchema.optional(),
+    netbox: netboxSchema.optional(),
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */
     lab: z.object({ control: z.url() }).strict().optional(),
     policy: policySchema.default({}),
   })
   .strict()
+  .superRefine((config, context) => {
+    if (config.ssh !== undefined) return
+    for (const path of usesOfSsh(config)) {
+      context.addIssue({
+        code: 'custom',
+        path: [...path],
+        message: 'there is no ssh: { key: …, knownHosts: … } to use',
+      })
+    }
+  })
+
+type UsesSsh = {
+  readonly proxmox: { readonly haManager?: unknown }
+  readonly ceph: string | { readonly command?: unknown; readonly stopOsds?: unknown }
+}
+
+function usesOfSsh({ proxmox, ceph }: UsesSsh): readonly (readonly string[])[] {
+  const ofCeph = typeof ceph === 'string' ? [] : (['command', 'stopOsds'] as const).filter((key) => ceph[key] === 'ssh')
+  return [...(proxmox.haManager === 'ssh' ? [['proxmox', 'haManager']] : []), ...ofCeph.map((key) => ['ceph', key])]
+}
 
 export type Config = Omit<z.infer<typeof configSchema>, 'policy'> & { readonly policy: StoryPolicy }
-export type SecretRef = z.infer<typeof secretSchema>
-
-/** Checked as a whole, the secrets included, before anything is opened. Throws BadInput with every fault. */
-export function readConfig(path: string): Config {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new BadInput([`${path}: cannot be read: ${error instanceof Error ? error.message : error}`])
-  }
-  const config = parseConfig(text, path)
-  const faults = secretsIn(config).flatMap(([where, ref]) => secretFaults(ref, dirname(path), `${path}: ${where}`))
-  if (faults.length > 0) throw new BadInput(faults)
-  return config
-}
-
-/** The database: as configured, else DATABASE_URL's, else our own embedded one. */
-export function databaseUrlOf(config: Config, configPath: string): Secret | undefined {
-  const named = config.database?.url
-  if (typeof named === 'string') return new Secret(named)
-  if (named !== undefined) return secretOf(named, dirname(configPath))
-  const { DATABASE_URL } = process.env
-  return DATABASE_URL === undefined || DATABASE_URL === '' ? undefined : new Secret(DATABASE_URL)
-}
-
-export function parseConfig(text: string, name: string): Config {
-  const document = parseDocument(text, { prettyErrors: true })
-  if (document.errors.length > 0) throw new BadInput(document.errors.map((error) => `${name}: ${error.message}`))
-  const parsed = configSchema.safeParse(document.toJS())
-  if (!parsed.success) {
-    throw new BadInput(parsed.error.issues.map((issue) => `${name}: ${pathOf(issue.path)}: ${issue.message}`))
-  }
-  const { plan, ...rest } = parsed.data.policy
-  const policy = {
-    ...DEFAULT_STORY_POLICY,
-    ...rest,
-    plan: { ...DEFAULT_STORY_POLICY.plan, ...plan },
-  } as StoryPolicy
-  return Object.freeze({ ...parsed.data, policy })
-}
-
-const pathOf = (path: readonly PropertyKey[]) => (path.length === 0 ? '$' : `$.${path.map(String).join('.')}`)
-
-/** Every secret that the configuration refers to, with where it does. */
-function secretsIn(config: Config): readonly (readonly [string, SecretRef])[] {
-  const database = config.database?.url
-  return [
-    ...(typeof database === 'object' ? [['$.database.url', database] as const] : []),
-    ...config.proxmox.entryPoints.map(
-      ({ tokenSecret }, index) => [`$.proxmox.entryPoints.${index}.tokenSecret`, tokenSecret] as const,
-    ),
-    ...Object.entries(config.nodes).map(([node, { bmc }]) => [`$.nodes.${node}.bmc.password`, bmc.password] as const),
-  ]
-}
-
-function secretFaults(ref: SecretRef, baseDir: string, where: string): readonly string[] {
-  try {
-    secretOf(ref, baseDir)
-    return []
-  } catch (error) {
-    if (error instanceof BadInput) return error.faults.map((fault) => `${where}: ${fault}`)
-    throw error
-  }
-}
-
-/** Secrets come from a file or the environment, never from the configuration itself. Relative files: beside the configuration. */
-export function secretOf(ref: SecretRef, baseDir: string): Secret {
-  if ('env' in ref) {
-    const value = process.env[ref.env]
-    if (value === undefined || value === '') throw new BadInput([`the environment variable ${ref.env} is not set`])
-    return new Secret(value)
-  }
-  const path = isAbsolute(ref.file) ? ref.file : resolve(baseDir, ref.file)
-  try {
-    return new Secret(readFileSync(path, 'utf8').trim())
-  } catch {
-    throw new BadInput([`the secret file ${path} cannot be read`])
-  }
-}
