@@ -92,7 +92,8 @@ export function entryPointsOf(config: Config, baseDir: string): readonly EntryPo
     url: entry.url,
     tokenId: entry.tokenId,
     tokenSecret: secretOf(entry.tokenSecret, baseDir),
-    fingerprint256: entry.fingerprint256,
+    ...(entry.fingerprint256 === undefined ? {} : { fingerprint256: entry.fingerprint256 }),
+    ...(entry.ca === undefined ? {} : { ca: secretOf(entry.ca, baseDir).reveal() }),
     ...(entry.node === undefined ? {} : { node: entry.node }),
   }))
 }

@@ -138,9 +138,14 @@ export const configSchema = z
                 url: z.url(),
                 tokenId: z.string(),
                 tokenSecret: secretSchema,
-                fingerprint256: z.string(),
+                /** The node's certificate; or the authority that signs it: `ca: { file: pve-root-ca.pem }`. */
+                fingerprint256: z.string().optional(),
+                ca: secretSchema.optional(),
               })
-              .strict(),
+              .strict()
+              .refine(({ fingerprint256, ca }) => (fingerprint256 === undefined) !== (ca === undefined), {
+                message: 'either fingerprint256 or ca: whom to trust',
+              }),
           )
           .min(1),
         /** A command: `{node}` and `{action}` (enable or disable) are filled in. */
