@@ -106,6 +106,14 @@ test('every secret that is not there is named by its place', () => {
   ])
 })
 
+test('an entry point is trusted by its fingerprint or by an authority, by one of them', () => {
+  const byAuthority = GOOD.replace('fingerprint256: AA:BB', 'ca: { file: pve-root-ca.pem }')
+  expect(parseFaults(byAuthority)).toEqual([])
+  const neither = GOOD.replace('      fingerprint256: AA:BB\n', '')
+  const twice = GOOD.replace('fingerprint256: AA:BB', 'fingerprint256: AA:BB\n      ca: { file: pve-root-ca.pem }')
+  for (const wrong of [neither, twice]) expect(parseFaults(wrong).join()).toContain('either fingerprint256 or ca')
+})
+
 test('what is to go by ssh wants a key and known hosts, and a node may be found elsewhere', () => {
   const bySsh = GOOD.replace('ceph: none', 'ceph: { command: ssh, stopOsds: ssh }').replace(
     'proxmox:\n',
@@ -131,12 +139,4 @@ test('what is to go by ssh wants a key and known hosts, and a node may be found 
   expect(cephConfigOf(config, '/etc/coulisse', clock)).toMatchObject({ ssh: { user: 'root' }, stopOsds: { ssh: {} } })
   expect(haManagerOf(config, '/etc/coulisse')).toBeDefined()
   expect(haManagerOf(parseConfig(GOOD, 'c.yaml'), '/etc/coulisse')).toBeUndefined()
-})
-
-test('an entry point is trusted by its fingerprint or by an authority, by one of them', () => {
-  const byAuthority = GOOD.replace('fingerprint256: AA:BB', 'ca: { file: pve-root-ca.pem }')
-  expect(parseFaults(byAuthority)).toEqual([])
-  const neither = GOOD.replace('      fingerprint256: AA:BB\n', '')
-  const twice = GOOD.replace('fingerprint256: AA:BB', 'fingerprint256: AA:BB\n      ca: { file: pve-root-ca.pem }')
-  for (const wrong of [neither, twice]) expect(parseFaults(wrong).join()).toContain('either fingerprint256 or ca')
 })

@@ -1,7 +1,7 @@
 /** The entry points' clocks beside ours, by the Date of their answers: tasks are found by their times, so a wrong clock hides them. */
 import type { Clock } from '#ports/clock'
 import { clockDifferenceMs } from './clock-difference.ts'
-import type { EntryPoint, Transport } from './transport.ts'
+import type { EntryPoint, Transport, WireAnswer } from './transport.ts'
 
 /** A clock drifts slowly; one answer of so many is looked at, the first among them. */
 const ANSWERS_A_LOOK = 20
@@ -15,13 +15,19 @@ export type ClockWatch = {
   faults(): readonly string[]
 }
 
+/** Of Proxmox's own answers: a login page on the way, or a balancer, has another clock. */
+function dateIn(answer: WireAnswer): number {
+  const isProxmox = answer.is === 'answer' && answer.status === 200 && /^\{.*\}\s*$/s.test(answer.body)
+  return isProxmox ? Date.parse(answer.date ?? '') : Number.NaN
+}
+
 export function clockWatch(clock: Clock, transport: (entry: EntryPoint) => Transport): ClockWatch {
   const differences = new Map<string, number>()
 
   async function send(entry: EntryPoint, way: Transport, request: Parameters<Transport['send']>[0]) {
     const askedAtMs = await clock.nowMs()
     const answer = await way.send(request)
-    const nodeMs = Date.parse(answer.is === 'answer' ? (answer.date ?? '') : '')
+    const nodeMs = dateIn(answer)
     if (!Number.isNaN(nodeMs)) {
       const told = { nodeMs, askedAtMs, answeredAtMs: await clock.nowMs() }
       differences.set(entry.node ?? entry.url, clockDifferenceMs(told))
