@@ -30,6 +30,7 @@ import { logWhatIsWrong } from './examine-at-start.ts'
 import { fleetOf } from './fleet.ts'
 import { liveControlPlane } from './live-control-plane.ts'
 import { bmcPoller } from './poll-bmcs.ts'
+import { wakeUps } from './wake-ups.ts'
 import {
   asksForMaintenance,
   documentStore,
@@ -114,9 +115,12 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     simulated: config.lab !== undefined,
     ...(fleet.alerts === undefined ? {} : { alerts: fleet.alerts }),
   })
+  const woken = wakeUps()
+  await drivers.bmc.listen(woken.wake, log)
   const watch: Watch = {
     nodes: Object.keys(config.nodes).map(nodeName),
-    poller: bmcPoller({ bmc: drivers.bmc, log }),
+    poller: bmcPoller({ bmc: drivers.bmc, log, atOnce: config.watch.atOnce }),
+    woken,
     clock: watchClock(drivers, engine),
     store,
     sources: fleet.sources,
