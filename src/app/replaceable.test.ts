@@ -1,5 +1,5 @@
 /** A saga holds one bundle of ports for days; what is behind it may be replaced meanwhile. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { nodeName } from '#domain/ids'
 import { labPorts } from '#lab/ports/lab-ports'
 import { smallLab } from '#lab/testing/small-world'
@@ -14,10 +14,17 @@ const config = (hoster: string) =>
     'c.yaml',
   )
 
-function make(closed: string[]) {
+function make(closed: string[], heard: string[] = []) {
   const ports = labPorts(smallLab())
   return ({ hoster }: Config): Drivers => ({
     ...ports,
+    bmc: {
+      ...ports.bmc,
+      examine: async () => [],
+      listen: async () => void heard.push(`${hoster} listens`),
+      stopListening: async () => void heard.push(`${hoster} stops`),
+      close: async () => {},
+    },
     clock: { nowMs: async () => 0, sleepUntil: async () => {} },
     inventory: { ...ports.inventory, hoster },
     pages: { publish: ports.publisher.publish, read: async () => undefined },
@@ -40,4 +47,16 @@ test('what was taken out before the replacement answers from the new drivers, an
   expect('operatorMail' in inventory).toBe(true)
   await replaceable.close()
   expect(closed.sort()).toEqual(['One', 'Two'])
+})
+
+test('events are heard through a replacement, by one at a time', async () => {
+  const heard: string[] = []
+  const replaceable = replaceableDrivers(config('One'), make([], heard))
+  await replaceable.listen(
+    () => {},
+    () => {},
+  )
+  replaceable.replace(config('Two'))
+  await vi.waitFor(() => expect(heard).toEqual(['One listens', 'One stops', 'Two listens']))
+  await replaceable.close()
 })

@@ -1,4 +1,5 @@
 /** Drivers that can be replaced while sagas hold on to them: each call goes to the present ones. */
+import type { NodeName } from '#domain/ids'
 import type { Config } from './config/schema.ts'
 import type { Drivers } from './drivers.ts'
 
@@ -7,6 +8,8 @@ export type Replaceable = {
   readonly drivers: Drivers
   config(): Config
   replace(config: Config): void
+  /** Events of the BMCs, from now on and through every replacement. */
+  listen(onEvent: (node: NodeName) => void, log: (text: string) => void): Promise<void>
   close(): Promise<void>
 }
 
@@ -17,6 +20,7 @@ const RETIRED_LIMIT_MS = 120_000
 export function replaceableDrivers(first: Config, make: (config: Config) => Drivers): Replaceable {
   let config = first
   let present = make(first)
+  let hears: Parameters<Replaceable['listen']> | undefined
   const retired = new Map<Drivers, NodeJS.Timeout>()
   const retire = (old: Drivers) => {
     const end = () => {
@@ -45,11 +49,27 @@ export function replaceableDrivers(first: Config, make: (config: Config) => Driv
       present = make(next)
       config = next
       retire(old)
+      if (hears !== undefined) void passOn(hears, old, present)
+    },
+    listen: async (...how) => {
+      hears = how
+      await present.bmc.listen(...how)
     },
     close: async () => {
       for (const timer of retired.values()) clearTimeout(timer)
       await Promise.all([present, ...retired.keys()].map((drivers) => drivers.close()))
     },
+  }
+}
+
+/** One after the other: both would want the same port. Without events each node is still looked at in every round. */
+async function passOn(how: Parameters<Replaceable['listen']>, from: Drivers, to: Drivers): Promise<void> {
+  const [, log] = how
+  try {
+    await from.bmc.stopListening()
+    await to.bmc.listen(...how)
+  } catch (error) {
+    log(`BMCs send no events since the configuration was read again: ${error instanceof Error ? error.message : error}`)
   }
 }
 

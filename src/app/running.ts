@@ -32,6 +32,7 @@ import { liveControlPlane } from './live-control-plane.ts'
 import { bmcPoller } from './poll-bmcs.ts'
 import { reload } from './reloading.ts'
 import { replaceableDrivers } from './replaceable.ts'
+import { wakeUps } from './wake-ups.ts'
 import {
   asksForMaintenance,
   documentStore,
@@ -123,11 +124,14 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     simulated: config.lab !== undefined,
     ...(fleet.alerts === undefined ? {} : { alerts: fleet.alerts }),
   })
+  const woken = wakeUps()
+  await current.listen(woken.wake, log)
   const watch: Watch = {
     get nodes() {
       return Object.keys(current.config().nodes).map(nodeName)
     },
-    poller: bmcPoller({ bmc: drivers.bmc, log }),
+    poller: bmcPoller({ bmc: drivers.bmc, log, atOnce: config.watch.atOnce }),
+    woken,
     clock: watchClock(drivers, engine),
     store,
     sources: fleet.sources,

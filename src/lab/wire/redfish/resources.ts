@@ -8,6 +8,9 @@ export type RedfishResource = Readonly<Record<string, unknown>>
 export type Query = { readonly skip: number; readonly expand: boolean }
 
 export const ROOT = '/redfish/v1'
+/** The one user of the lab's BMCs. */
+export const USER = 'coulisse'
+const ACCOUNTS = `${ROOT}/AccountService/Accounts`
 const ENTRIES_A_PAGE = 50
 const MIB = 2 ** 20
 
@@ -98,6 +101,10 @@ function top(look: Look, path: string): RedfishResource | undefined {
       return chassis(look)
     case paths.manager:
       return manager(look)
+    case ACCOUNTS:
+      return collection(look, path, [`${ACCOUNTS}/2`])
+    case `${ACCOUNTS}/2`:
+      return resource(look, path, '#ManagerAccount.v1_11_0.ManagerAccount', { UserName: USER, RoleId: 'Operator' })
     default:
       return undefined
   }
@@ -288,9 +295,9 @@ const sensorStatus = ({ state }: WorldSensor) => ({ State: 'Enabled', Health: HE
 
 function logs(look: Look, path: string): RedfishResource | undefined {
   const { node, vendor, paths } = look
-  for (const place of ['system', 'manager'] as const) {
-    const base = `${paths[place]}/LogServices`
-    const ids = [vendor.log, ...vendor.otherLogs].filter((log) => log.of === place).map(({ id }) => id)
+  for (const owner of ['system', 'manager'] as const) {
+    const base = `${paths[owner]}/LogServices`
+    const ids = [vendor.log, ...vendor.otherLogs].filter((log) => log.of === owner).map(({ id }) => id)
     // The hardware's own is not the first in the list.
     if (path === base)
       return collection(
@@ -300,7 +307,7 @@ function logs(look: Look, path: string): RedfishResource | undefined {
       )
     const id = ids.find((one) => path === `${base}/${one}`)
     if (id !== undefined) return logService(look, path, id)
-    const other = vendor.otherLogs.find((log) => log.of === place && path === `${base}/${log.id}/Entries`)
+    const other = vendor.otherLogs.find((log) => log.of === owner && path === `${base}/${log.id}/Entries`)
     if (other !== undefined) return collection(look, path, [])
   }
   const entries = `${paths.log}/Entries`
