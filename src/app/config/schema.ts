@@ -76,6 +76,10 @@ const bmcSchema = z.discriminatedUnion('kind', [
       user: z.string(),
       password: secretSchema,
       fingerprint256: z.string().optional(),
+      /** 'session' where basic sign-in is switched off; 'basic' leaves nothing behind at the BMC. */
+      signIn: z.enum(['basic', 'session']).optional(),
+      /** '/redfish/v1/Systems/1', where one service stands for several nodes. */
+      system: z.string().startsWith('/').optional(),
     })
     .strict(),
   z
@@ -138,9 +142,14 @@ export const configSchema = z
                 url: z.url(),
                 tokenId: z.string(),
                 tokenSecret: secretSchema,
-                fingerprint256: z.string(),
+                /** The node's certificate; or the authority that signs it: `ca: { file: pve-root-ca.pem }`. */
+                fingerprint256: z.string().optional(),
+                ca: secretSchema.optional(),
               })
-              .strict(),
+              .strict()
+              .refine(({ fingerprint256, ca }) => (fingerprint256 === undefined) !== (ca === undefined), {
+                message: 'either fingerprint256 or ca: whom to trust',
+              }),
           )
           .min(1),
         /** A command: `{node}` and `{action}` (enable or disable) are filled in. */
