@@ -2,12 +2,16 @@
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import type { NooutLease } from '#domain/ceph'
 import { nodeName } from '#domain/ids'
+import { secret } from '#domain/secret'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { examineCeph } from '#drivers/ceph/examine'
+import { type LeaseStore, proxmoxCeph } from '#drivers/proxmox/ceph-fallback'
 import { labStorage } from '#lab/ports/storage'
 import { smallSnapshot } from '#lab/testing/small-world'
 import { cephRequest, plainText } from '#lab/wire/ceph-cli/answer'
+import { serveProxmox } from '#lab/wire/proxmox/serve'
 import { upOsds } from '#lab/world/ceph'
 import { createWorld } from '#lab/world/create'
 import { LabWorld } from '#lab/world/lab-world'
@@ -29,6 +33,37 @@ storageContract('in the lab’s memory', async () => {
   const world = newWorld()
   const storage = labStorage(new LabWorld(world), { nooutScope: 'host', mayStopOsds: true })
   return { ...bench(world), storage, close: async () => undefined }
+})
+
+storageContract('in the lab’s memory, noout for the whole cluster', async () => {
+  const world = newWorld()
+  const storage = labStorage(new LabWorld(world), { nooutScope: 'cluster', mayStopOsds: true })
+  return { ...bench(world), nooutScope: 'cluster', storage, close: async () => undefined }
+})
+
+/** What keeps leases where Ceph is reached by Proxmox alone; the control plane gives its database. */
+function leasesElsewhere(): LeaseStore {
+  const leases = new Map<string, NooutLease>()
+  return {
+    readLease: async (host) => leases.get(host),
+    writeLease: async (lease) => void leases.set(lease.host, lease),
+    deleteLease: async (host) => void leases.delete(host),
+  }
+}
+
+storageContract('the lab’s behind Proxmox’s API', async () => {
+  const world = newWorld()
+  const served = await serveProxmox({ lab: new LabWorld(world), onChange: () => undefined })
+  const storage = proxmoxCeph({
+    entryPoints: served.endpoints.map((endpoint) => ({ ...endpoint, tokenSecret: secret(endpoint.tokenSecret) })),
+    clock: { nowMs: async () => world.nowMs, sleepUntil: async () => undefined },
+    leases: leasesElsewhere(),
+  })
+  const close = async () => {
+    await storage.close()
+    await served.close()
+  }
+  return { ...bench(world), nooutScope: 'cluster', asksForAllTogether: false, storage, close }
 })
 
 async function control(world: World) {

@@ -1,13 +1,10 @@
 /** From the checked configuration to drivers behind ports. The only place that knows which driver stands for which port. */
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Role } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
-import { type CephConfig, cephStorage } from '#drivers/ceph/ceph-storage'
-import type { NodeRight } from '#drivers/exec/node-key'
-import type { SshNodes } from '#drivers/exec/ssh'
+import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
-import { haManager } from '#drivers/ha-manager/ha-manager'
 import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
 import type { IpmiNode } from '#drivers/ipmi/session'
 import { labClock } from '#drivers/lab/clock'
@@ -30,6 +27,9 @@ import type { Probe } from '#ports/probe'
 import type { Storage } from '#ports/storage'
 import type { Config } from './config/schema.ts'
 import { secretOf } from './config/secrets.ts'
+import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
+import type { KeptPlaces, Places } from './places.ts'
+import { placesFor } from './places-of-config.ts'
 
 export type Drivers = Omit<Ports, 'journal'> & {
   readonly pages: FilePublisher
@@ -37,37 +37,52 @@ export type Drivers = Omit<Ports, 'journal'> & {
   close(): Promise<void>
 }
 
-const CEPH_DEADLINE_MS = 15_000
+/** What outlives a process, where there is a database: leases when Ceph is reached by Proxmox alone, and what was learnt of places. */
+export type Keeping = {
+  readonly leases?: LeaseStore
+  readonly places?: KeptPlaces
+  readonly log?: (text: string) => void
+}
 
-/** `configPath`: secrets in files are found beside it. `leases`: where leases are kept when Ceph is reached by Proxmox alone; absent: nowhere. */
-export function makeDrivers(config: Config, configPath: string, leases?: LeaseStore): Drivers {
+/** `configPath`: secrets in files are found beside it. */
+export function makeDrivers(config: Config, configPath: string, keeping: Keeping = {}): Drivers {
+  const { leases } = keeping
   const baseDir = dirname(configPath)
   const lab = config.lab === undefined ? undefined : labLink(config.lab.control)
   const clock = lab === undefined ? systemClock() : labClock(lab)
   const entryPoints = entryPointsOf(config, baseDir)
+  const bmc = bmcs(config, baseDir, clock)
+  const { places, netbox } = placesFor(config, configPath, { clock, bmc, keeping })
+  const manager = haManagerOf(config, baseDir)
   const hypervisor = proxmoxHypervisor({
     entryPoints,
     clock,
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
-    place: (node) => placeOf(config, node),
+    place: (node) => domainsOf(config, places, node),
     roles: rolesOf(config),
-    ...haManagerOf(config, baseDir),
+    ...(manager === undefined ? {} : { haManager: manager }),
   })
   const pages = filePublisher(`${config.stateDir}/reports`)
-  const bmc = bmcs(config, baseDir, clock)
   return {
     clock,
-    hypervisor,
+    hypervisor: {
+      ...hypervisor,
+      // Racks are failure domains: the planner must know those that only NetBox tells.
+      observe: async (options) => {
+        await places.refresh()
+        return hypervisor.observe(options)
+      },
+    },
     storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
     notifier: notifierOf(config),
-    inventory: inventoryOf(config),
+    inventory: inventoryOf(config, places),
     publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
     pages,
     lab,
     close: async () => {
-      await Promise.all([hypervisor.close(), bmc.close()])
+      await Promise.all([hypervisor.close(), bmc.close(), netbox?.close()])
     },
   }
 }
@@ -82,10 +97,15 @@ export function entryPointsOf(config: Config, baseDir: string): readonly EntryPo
   }))
 }
 
-function placeOf(config: Config, node: NodeName): { readonly rack?: string; readonly chassis?: string } {
+function domainsOf(
+  config: Config,
+  places: Places,
+  node: NodeName,
+): { readonly rack?: string; readonly chassis?: string } {
   const known = config.nodes[node]
   if (known === undefined) return {}
-  return { rack: known.rack, ...(known.chassis === undefined ? {} : { chassis: known.chassis }) }
+  const { chassis } = known
+  return { rack: places.rack(node) ?? known.rack, ...(chassis === undefined ? {} : { chassis }) }
 }
 
 const rolesOf = (config: Config): readonly Role[] =>
@@ -95,46 +115,10 @@ const rolesOf = (config: Config): readonly Role[] =>
     ...(role.node === undefined ? {} : { node: nodeName(role.node) }),
   }))
 
-/** A command of the operator's own before ours by ssh. */
-function haManagerOf(config: Config, baseDir: string): { readonly haManager?: ReturnType<typeof haManager> } {
-  const command = config.proxmox.haManager
-  if (command !== undefined) return { haManager: haManager({ command }) }
-  const ssh = sshFor(config, baseDir, 'maintenance-mode')
-  return ssh === undefined ? {} : { haManager: haManager({ ssh }) }
-}
-
 function storageOf(config: Config, baseDir: string, fallback: CephFallbackConfig): Storage {
-  if (config.ceph === 'none') return noCeph
   if (config.ceph === 'proxmox') return proxmoxCeph(fallback)
-  return cephStorage(cephConfigOf(config, config.ceph, { baseDir, clock: fallback.clock }))
-}
-
-/** Ceph by its own command: here, or on a node by ssh. */
-export function cephConfigOf(
-  config: Config,
-  ceph: Exclude<Config['ceph'], 'none' | 'proxmox'>,
-  { baseDir, clock }: { readonly baseDir: string; readonly clock: Clock },
-): CephConfig {
-  const stopBySsh = sshFor(config, baseDir, 'stop-osd')
-  const stopping = stopBySsh === undefined ? {} : { stopOsds: { ssh: stopBySsh } }
-  const base = { clock, deadlineMs: CEPH_DEADLINE_MS, ...stopping }
-  if (ceph !== 'ssh') return { ...base, ...ceph }
-  const ssh = sshFor(config, baseDir, 'ceph')
-  return ssh === undefined ? base : { ...base, ssh }
-}
-
-/** Undefined where our key is not there for that. */
-export function sshFor(config: Config, baseDir: string, right: NodeRight): SshNodes | undefined {
-  const { ssh } = config
-  if (ssh === undefined || !ssh.for.includes(right)) return undefined
-  const { user, key, knownHosts, port, nodes } = ssh
-  return {
-    user,
-    key: resolve(baseDir, key),
-    knownHosts: resolve(baseDir, knownHosts),
-    ...(port === undefined ? {} : { port }),
-    nodes: nodes ?? Object.fromEntries(Object.keys(config.nodes).map((node) => [node, {}])),
-  }
+  const ceph = cephConfigOf(config, baseDir, fallback.clock)
+  return ceph === undefined ? noCeph : cephStorage(ceph)
 }
 
 const refuseCeph = async (): Promise<never> => {
@@ -204,7 +188,7 @@ function notifierOf(config: Config): Notifier {
   }
 }
 
-function inventoryOf(config: Config): Inventory {
+function inventoryOf(config: Config, places: Places): Inventory {
   const nodeOf = (node: NodeName) => {
     const known = config.nodes[node]
     if (known !== undefined) return known
@@ -216,11 +200,8 @@ function inventoryOf(config: Config): Inventory {
   return {
     hoster: config.hoster,
     simulated: config.lab !== undefined,
-    place: async (node) => {
-      const { site, room, rack, unit, serial, assetTag } = nodeOf(node)
-      return { site, room, rack, unit, serial, ...(assetTag === undefined ? {} : { assetTag }) }
-    },
-    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial }),
+    place: (node) => places.place(node),
+    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial ?? 'unknown' }),
     customer: async (id: CustomerId) => {
       const known = config.customers[id]
       if (known === undefined) return undefined

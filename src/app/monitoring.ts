@@ -41,7 +41,7 @@ export function prometheusConfigOf(config: Config, configPath: string): Promethe
   return { ...base, signIn: { is: 'basic', user, password: secretOf(password, baseDir) } }
 }
 
-function trustOf(
+export function trustOf(
   { fingerprint256, ca }: { readonly fingerprint256?: string | undefined; readonly ca?: SecretRef | undefined },
   baseDir: string,
 ): Trust {

@@ -1,4 +1,4 @@
-/** The keys of what knows of many nodes at once: Prometheus and Alertmanager. */
+/** The keys of what knows of many nodes at once: Prometheus, Alertmanager, NetBox. */
 import { z } from 'zod'
 import { secretSchema } from './secret-schema.ts'
 
@@ -60,3 +60,14 @@ export const alertmanagerSchema = z
     ({ secret, listen }) => secret !== undefined || listen?.clientCa !== undefined,
     'a secret or listen.clientCa is needed: else anybody could make findings',
   )
+
+export const netboxSchema = z
+  .object({
+    url: z.url(),
+    /** 'nbt_KEY.TOKEN' (from NetBox 4.5) or the 40 letters of an older one. */
+    token: secretSchema,
+    /** What NetBox calls a node, where that is not its name. */
+    names: z.record(z.string(), z.string().min(1)).default({}),
+    ...trust,
+  })
+  .strict()

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { BadInput } from '../bad-input.ts'
+import { cephConfigOf, haManagerOf, sshNodesOf, sshRightsOf } from '../nodes-by-ssh.ts'
 import { parseConfig, readConfig } from './read.ts'
 
 const GOOD = `cluster: mad1
@@ -54,7 +55,9 @@ test('every fault is shown, each with its line and column', () => {
 })
 
 test('a missing key is shown at the key of what should hold it', () => {
-  expect(parseFaults(GOOD.replace('    serial: S1\n', ''))).toEqual(['c.yaml:11:3: $.nodes.pve1.serial: is missing'])
+  expect(parseFaults(GOOD.replace(/ {4}systemUuid: .*\n/, ''))).toEqual([
+    'c.yaml:11:3: $.nodes.pve1.systemUuid: is missing',
+  ])
   expect(parseFaults(GOOD.replace('      fingerprint256: AA:BB\n', ''))).toEqual([
     'c.yaml:5:7: $.proxmox.entryPoints.0.fingerprint256: is missing',
   ])
@@ -69,10 +72,10 @@ test('a secret that stands in the configuration itself is refused without being 
 
 test('a choice that is none says what can be chosen', () => {
   expect(parseFaults(GOOD.replace('ceph: none', 'ceph: 5'))).toEqual([
-    'c.yaml:9:7: $.ceph: expected "none", or expected "proxmox", or expected "ssh", or expected object, received number',
+    'c.yaml:9:7: $.ceph: expected "none", or expected "proxmox", or expected object, received number',
   ])
   expect(parseFaults(GOOD.replace('ceph: none', 'ceph: { command: ceph }'))).toEqual([
-    'c.yaml:9:18: $.ceph.command: expected array, received string',
+    'c.yaml:9:18: $.ceph.command: expected array, received string, or expected "ssh"',
   ])
   expect(parseFaults(GOOD.replace('kind: ipmi', 'kind: wmi'))).toEqual([
     `c.yaml:14:18: $.nodes.pve1.bmc.kind: Invalid discriminator value. Expected 'redfish' | 'ipmi'`,
@@ -103,8 +106,29 @@ test('every secret that is not there is named by its place', () => {
   ])
 })
 
-test('Ceph by ssh needs the section ssh, and says so where it is named', () => {
-  const bySsh = GOOD.replace('ceph: none', 'ceph: ssh')
-  expect(parseFaults(bySsh)).toEqual(['c.yaml:9:7: $.ceph: ssh: needs the section ssh, with ceph under ssh.for'])
-  expect(parseFaults(`${bySsh}ssh: { key: id, knownHosts: known_hosts, for: [ceph] }\n`)).toEqual([])
+test('what is to go by ssh wants a key and known hosts, and a node may be found elsewhere', () => {
+  const bySsh = GOOD.replace('ceph: none', 'ceph: { command: ssh, stopOsds: ssh }').replace(
+    'proxmox:\n',
+    'proxmox:\n  haManager: ssh\n',
+  )
+  const wanting = 'there is no ssh: { key: …, knownHosts: … } to use'
+  expect(parseFaults(bySsh).map((fault) => fault.replace(/^c\.yaml:\d+:\d+: /, ''))).toEqual(
+    ['$.proxmox.haManager', '$.ceph.command', '$.ceph.stopOsds'].map((path) => `${path}: ${wanting}`),
+  )
+  const config = parseConfig(
+    `${bySsh}ssh: { key: id, knownHosts: /etc/coulisse/known_hosts, hosts: { pve1: { host: 192.0.2.11, port: 2222 } } }\n`,
+    'c.yaml',
+  )
+  expect(sshRightsOf(config)).toEqual(['maintenance-mode', 'stop-osd', 'ceph'])
+  expect(sshNodesOf(config, '/etc/coulisse')).toEqual({
+    user: 'root',
+    port: 22,
+    key: '/etc/coulisse/id',
+    knownHosts: '/etc/coulisse/known_hosts',
+    nodes: { pve1: { host: '192.0.2.11', port: 2222 } },
+  })
+  const clock = { nowMs: async () => 0, sleepUntil: async () => undefined }
+  expect(cephConfigOf(config, '/etc/coulisse', clock)).toMatchObject({ ssh: { user: 'root' }, stopOsds: { ssh: {} } })
+  expect(haManagerOf(config, '/etc/coulisse')).toBeDefined()
+  expect(haManagerOf(parseConfig(GOOD, 'c.yaml'), '/etc/coulisse')).toBeUndefined()
 })

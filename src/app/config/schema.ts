@@ -2,10 +2,30 @@
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
 import type { StoryPolicy } from '#domain/policy'
-import { alertmanagerSchema, monitoringLabelsSchema, prometheusSchema } from './monitoring.ts'
+import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
 import { secretSchema } from './secret-schema.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
+
+/** A command of one's own, or: on a node, by the ssh key that `ssh` names. */
+const commandOrSsh = z.union([commandSchema, z.literal('ssh')])
+
+/** How nodes are reached for what no API offers. Files are found beside the configuration. */
+const sshSchema = z
+  .object({
+    user: z.string().min(1).default('root'),
+    key: z.string().min(1),
+    knownHosts: z.string().min(1),
+    port: z.number().int().min(1).max(65_535).default(22),
+    /** By node, where it does not answer under its own name. */
+    hosts: z
+      .record(
+        z.string(),
+        z.object({ host: z.string().min(1), port: z.number().int().min(1).max(65_535).optional() }).strict(),
+      )
+      .default({}),
+  })
+  .strict()
 
 const policySchema = z
   .object({
@@ -75,32 +95,14 @@ const bmcSchema = z.discriminatedUnion('kind', [
     .strict(),
 ])
 
-/** Commands on nodes, by a key that a forced command limits to what stands in `for`. */
-const sshSchema = z
-  .object({
-    user: z.string().default('root'),
-    /** Files; relative ones lie beside the configuration. */
-    key: z.string().min(1),
-    knownHosts: z.string().min(1),
-    port: z.number().int().positive().optional(),
-    for: z.array(z.enum(['maintenance-mode', 'stop-osd', 'ceph'])).default(['maintenance-mode']),
-    /** Which nodes are reached so, where not under their own names. Absent: all of them. */
-    nodes: z
-      .record(
-        z.string(),
-        z.object({ host: z.string().optional(), port: z.number().int().positive().optional() }).strict(),
-      )
-      .optional(),
-  })
-  .strict()
-
 const nodeSchema = z
   .object({
     site: z.string().default('unknown'),
     room: z.string().default('unknown'),
     rack: z.string().default('unknown'),
     unit: z.string().default('unknown'),
-    serial: z.string().min(1),
+    /** Absent: what the machine says of itself, else NetBox. */
+    serial: z.string().min(1).optional(),
     systemUuid: z.string().min(1),
     assetTag: z.string().optional(),
     chassis: z.string().optional(),
@@ -145,25 +147,30 @@ export const configSchema = z
               .strict(),
           )
           .min(1),
-        haManager: commandSchema.optional(),
+        /** A command: `{node}` and `{action}` (enable or disable) are filled in. */
+        haManager: z
+          .union([
+            ...commandOrSsh.options,
+            z.object({ command: commandSchema, env: z.record(z.string(), z.string()).default({}) }).strict(),
+          ])
+          .optional(),
       })
       .strict(),
+    ssh: sshSchema.optional(),
     ceph: z.union([
       z.literal('none'),
       z.literal('proxmox'),
-      z.literal('ssh'),
       z
         .object({
-          command: commandSchema.default(['ceph']),
+          command: commandOrSsh.default(['ceph']),
           env: z.record(z.string(), z.string()).default({}),
           conf: z.string().optional(),
           keyring: z.string().optional(),
           name: z.string().optional(),
-          stopOsds: commandSchema.optional(),
+          stopOsds: commandOrSsh.optional(),
         })
         .strict(),
     ]),
-    ssh: sshSchema.optional(),
     nodes: z.record(z.string(), nodeSchema),
     customers: z
       .record(
@@ -184,14 +191,31 @@ export const configSchema = z
     monitoringLabels: monitoringLabelsSchema.default({ rules: [] }),
     prometheus: prometheusSchema.optional(),
     alertmanager: alertmanagerSchema.optional(),
+    netbox: netboxSchema.optional(),
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */
     lab: z.object({ control: z.url() }).strict().optional(),
     policy: policySchema.default({}),
   })
   .strict()
-  .refine(({ ceph, ssh }) => ceph !== 'ssh' || ssh?.for.includes('ceph') === true, {
-    path: ['ceph'],
-    error: 'ssh: needs the section ssh, with ceph under ssh.for',
+  .superRefine((config, context) => {
+    if (config.ssh !== undefined) return
+    for (const path of usesOfSsh(config)) {
+      context.addIssue({
+        code: 'custom',
+        path: [...path],
+        message: 'there is no ssh: { key: …, knownHosts: … } to use',
+      })
+    }
   })
+
+type UsesSsh = {
+  readonly proxmox: { readonly haManager?: unknown }
+  readonly ceph: string | { readonly command?: unknown; readonly stopOsds?: unknown }
+}
+
+function usesOfSsh({ proxmox, ceph }: UsesSsh): readonly (readonly string[])[] {
+  const ofCeph = typeof ceph === 'string' ? [] : (['command', 'stopOsds'] as const).filter((key) => ceph[key] === 'ssh')
+  return [...(proxmox.haManager === 'ssh' ? [['proxmox', 'haManager']] : []), ...ofCeph.map((key) => ['ceph', key])]
+}
 
 export type Config = Omit<z.infer<typeof configSchema>, 'policy'> & { readonly policy: StoryPolicy }

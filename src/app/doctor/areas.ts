@@ -1,14 +1,14 @@
 /** The areas that need few words: database, Ceph, HA's maintenance mode, mail, prober. */
+import { dirname } from 'node:path'
 import type { Check } from '#domain/check'
 import { examineCeph } from '#drivers/ceph/examine'
 import { examineHaManager } from '#drivers/ha-manager/examine'
 import { examineDatabase } from '#drivers/postgres/examine'
 import { examineSmtp } from '#drivers/smtp/examine'
-import type { Clock } from '#ports/clock'
-import type { Storage } from '#ports/storage'
 import type { Config } from '../config/schema.ts'
 import { databaseUrlOf } from '../config/secrets.ts'
-import { cephConfigOf, sshFor } from '../drivers.ts'
+import type { Drivers } from '../drivers.ts'
+import { cephConfigOf, sshNodesOf, sshRightsOf } from '../nodes-by-ssh.ts'
 
 /** Our own embedded one is not started for a look. */
 export async function examineStore(config: Config, path: string): Promise<readonly Check[]> {
@@ -18,40 +18,38 @@ export async function examineStore(config: Config, path: string): Promise<readon
   return [{ area: 'database', subject: 'embedded', outcome: 'fine', text }]
 }
 
-/** HA's maintenance mode: by our key, or by a command of the operator's own, which is not run for a look. */
-export async function examineCommands(config: Config, baseDir: string): Promise<readonly Check[]> {
-  const own = config.proxmox.haManager?.[0]
-  if (own === undefined) return examineHaManager(sshFor(config, baseDir, 'maintenance-mode'), config.ssh?.for)
-  const text = 'maintenance mode is set by a command of your own; it is not tried here'
-  return [{ area: 'ha-manager', subject: own, outcome: 'fine', text }]
+/** A key of ours on the nodes, or a command of one's own, or neither. */
+export function examineNodeAccess(config: Config, path: string): Promise<readonly Check[]> {
+  const way = config.proxmox.haManager
+  const byOwnCommand = way !== undefined && way !== 'ssh'
+  return examineHaManager({ ssh: sshNodesOf(config, dirname(path)), rights: sshRightsOf(config), byOwnCommand })
 }
 
-export async function examineStorage(
-  config: Config,
-  storage: Storage,
-  { baseDir, clock }: { readonly baseDir: string; readonly clock: Clock },
-): Promise<readonly Check[]> {
-  const { ceph } = config
+export async function examineStorage(config: Config, path: string, drivers: Drivers): Promise<readonly Check[]> {
+  const { storage, clock } = drivers
+  const byCommand = cephConfigOf(config, dirname(path), clock)
+  if (byCommand !== undefined) return examineCeph(byCommand, Object.keys(config.nodes))
   const base = { area: 'ceph', subject: 'Ceph' } as const
-  if (ceph === 'none') return [{ ...base, outcome: 'fine', text: 'none, by the configuration' }]
-  if (ceph !== 'proxmox') return examineCeph(cephConfigOf(config, ceph, { baseDir, clock }), Object.keys(config.nodes))
+  if (config.ceph === 'none') {
+    return [{ ...base, outcome: 'fine', text: 'none, by the configuration' }]
+  }
   const seen = await storage.observe()
   if (seen === 'none') {
     const text = 'the configuration names one, and the cluster has none'
     return [{ ...base, outcome: 'missing', text, stages: ['isolate'], mend: 'ceph: none' }]
   }
   const text = `answers: ${seen.osds.length} OSDs, ${seen.monitors.length} monitors, ${seen.pools.length} pools`
-  const fine: Check = { ...base, outcome: 'fine', text }
-  return [
-    fine,
-    {
+  const found: Check[] = [{ ...base, outcome: 'fine', text }]
+  if (storage.nooutScope === 'cluster') {
+    found.push({
       ...base,
       outcome: 'dangerous',
       text: 'reached through Proxmox, noout is set for the whole cluster, and the token needs Sys.Modify on /',
       stages: ['isolate'],
       mend: './coulisse init --print-rights shows how to make a Ceph user that may less; then ceph: { conf: …, keyring: …, name: client.coulisse }',
-    },
-  ]
+    })
+  }
+  return found
 }
 
 /** Whom a finding and a work order would reach. */

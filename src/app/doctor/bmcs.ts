@@ -29,7 +29,7 @@ async function examineOne(config: Config, bmc: Bmc, node: NodeName): Promise<rea
     subject: `${node}, ${known.bmc.kind === 'redfish' ? known.bmc.url : known.bmc.host}`,
   } as const
   try {
-    const dmi = { systemUuid: known.systemUuid, serial: known.serial }
+    const dmi = { systemUuid: known.systemUuid, serial: known.serial ?? 'unknown' }
     const [doubt] = identityBlockers(node, { is: 'answered', bmc: await bmc.identity(node), dmi })
     if (doubt !== undefined) {
       const mend = `on ${node}: dmidecode -s system-uuid; dmidecode -s system-serial-number; then correct nodes.${node}: its bmc, or systemUuid and serial`

@@ -19,7 +19,11 @@ export type BadWay = Outside & { readonly proxy: FaultProxy }
 export async function badWay(
   lab: LabWorld,
   clock: VirtualClock,
-  options: { readonly seed: number; readonly faults: WayFaults },
+  options: {
+    readonly seed: number
+    readonly faults: WayFaults
+    readonly onAsked?: (method: string, path: string) => void
+  },
 ): Promise<BadWay> {
   const certificates = certificatesOf(Object.keys(lab.state.nodes), clock.atMs)
   const served = await serveProxmox({ lab, onChange: () => {}, certificates })

@@ -6,23 +6,35 @@ import { runOnNode, type SshNodes, type SshTarget, targetsOf } from '#drivers/ex
 
 const DEADLINE_MS = 10_000
 const REFUSED = 77
-const MEND_KEY = './coulisse init --print-authorized-keys, and add its line to /root/.ssh/authorized_keys on the node'
+const MEND_KEY = './coulisse init --print-authorized-keys, and its line in /root/.ssh/authorized_keys on the node'
 const MEND_SCRIPT = `install the forced command of this version as ${NODE_SCRIPT_PLACE} (./coulisse init --print-authorized-keys)`
 
-/**
- * One check a node; one in all where nothing is configured. `rights`: what our key is there for; more than these is said as dangerous.
- * Never throws for what it finds.
- */
-export async function examineHaManager(
-  ssh: SshNodes | undefined,
-  rights: readonly NodeRight[] = ['maintenance-mode'],
-): Promise<readonly Check[]> {
-  if (ssh === undefined) {
-    const text =
-      'no way to set HA maintenance mode: HA guests on a node block its maintenance, until an approver lifts maintenance-mode-unavailable'
-    return [{ area: 'ha-manager', subject: 'ssh', outcome: 'missing', text, stages: ['drain'], mend: MEND_KEY }]
+export type NodeAccess = {
+  readonly ssh?: SshNodes | undefined
+  /** What our key is there for; more than these is said as dangerous. */
+  readonly rights: readonly NodeRight[]
+  /** Maintenance mode is set by a command of the operator's own, which nobody looks into. */
+  readonly byOwnCommand?: boolean
+}
+
+/** One check a node that our key is for, and one where maintenance mode has no way. Never throws for what it finds. */
+export async function examineHaManager({ ssh, rights, byOwnCommand = false }: NodeAccess): Promise<readonly Check[]> {
+  const ofNodes =
+    ssh === undefined || rights.length === 0
+      ? []
+      : await Promise.all(targetsOf(ssh).map((target) => examineNode(target, rights)))
+  if (byOwnCommand) {
+    const text = 'maintenance mode is set by a command of your own; what it may do is not looked at'
+    return [...ofNodes, { area: 'ha-manager', subject: 'proxmox.haManager', outcome: 'fine', text }]
   }
-  return Promise.all(targetsOf(ssh).map((target) => examineNode(target, rights)))
+  if (ssh !== undefined && rights.includes('maintenance-mode')) return ofNodes
+  const text =
+    'no way to set HA maintenance mode: HA guests on a node block its maintenance, until an approver lifts maintenance-mode-unavailable'
+  const mend = `${MEND_KEY}; then ssh: { key: …, knownHosts: … } and proxmox: { haManager: ssh }`
+  return [
+    ...ofNodes,
+    { area: 'ha-manager', subject: 'proxmox.haManager', outcome: 'missing', text, stages: ['drain'], mend },
+  ]
 }
 
 async function examineNode(target: SshTarget, rights: readonly NodeRight[]): Promise<Check> {

@@ -9,6 +9,7 @@ import { noteBook } from './notes.ts'
 import {
   decodeGuid,
   type GuidEncoding,
+  parseFruAssetTag,
   parseFruSerial,
   parseGuid,
   parsePower,
@@ -56,7 +57,12 @@ export function ipmiBmc(config: IpmiConfig): Bmc & { close(): Promise<void> } {
     identity: async (node) => {
       const guid = await guidOf(of(node), known(node).encoding)
       const fru = await of(node).tell('read the serial number', ['fru', 'print', '0'])
-      return { systemUuid: guid ?? 'unknown', serial: parseFruSerial(fru.stdout) ?? 'unknown' }
+      const assetTag = parseFruAssetTag(fru.stdout)
+      return {
+        systemUuid: guid ?? 'unknown',
+        serial: parseFruSerial(fru.stdout) ?? 'unknown',
+        ...(assetTag === undefined ? {} : { assetTag }),
+      }
     },
     power: (node) => power(of(node)),
     powerOn: (node) => powerOn(node, of(node)),

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   decodeGuid,
+  parseFruAssetTag,
   parseFruSerial,
   parseGuid,
   parsePower,
@@ -96,4 +97,15 @@ test('garbage is never a reading, and never a crash', () => {
     }),
     { numRuns: 500 },
   )
+})
+
+test('an asset tag is what somebody wrote, not what a maker left', () => {
+  const tagged = (tag: string) =>
+    parseFruAssetTag(` Product Serial        : 7QX4J92\n Product Asset Tag     : ${tag}\n`)
+  expect(['A-0103', '', '0000', 'To Be Filled By O.E.M.'].map(tagged)).toEqual([
+    'A-0103',
+    undefined,
+    undefined,
+    undefined,
+  ])
 })

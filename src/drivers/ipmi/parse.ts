@@ -218,6 +218,12 @@ export function parseFruSerial(text: string): string | undefined {
   )
 }
 
+/** What somebody wrote into the product's area; makers leave it empty, or with a placeholder. */
+export function parseFruAssetTag(text: string): string | undefined {
+  const tag = field(text, 'Product Asset Tag')
+  return tag !== undefined && /[1-9A-Za-z]/.test(tag) && !/to be filled|none/i.test(tag) ? tag : undefined
+}
+
 /** "Power Restore Policy : always-off": the text behind a name, undefined where the line is missing. */
 function field(text: string, name: string): string | undefined {
   for (const line of text.split('\n')) {

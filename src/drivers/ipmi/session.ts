@@ -93,7 +93,7 @@ export function ipmiSession(node: NodeName, target: IpmiNode | undefined, option
         driver: 'ipmi',
         doing: `${node}: ${doing}`,
         command: [...(options.command ?? ['ipmitool']), ...signIn(target, suite), ...args],
-        env: { IPMI_PASSWORD: target.password },
+        env: { IPMI_PASSWORD: target.password, HOME: await book.home() },
         deadlineMs: options.deadlineMs ?? DEADLINE_MS,
       })
     } catch (cause) {

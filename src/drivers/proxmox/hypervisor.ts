@@ -4,10 +4,12 @@ import { path, proxmoxClient } from './client.ts'
 import type { ProxmoxConfig } from './config.ts'
 import { haView } from './ha.ts'
 import { hardware } from './hardware.ts'
+import { keepAnswers } from './kept-answers.ts'
+import { kindMemory } from './kinds.ts'
 import { migrations } from './migration.ts'
 import { observer } from './observe.ts'
 import { nothing } from './schema.ts'
-import { locate, nodeOnline, runningOn } from './whereabouts.ts'
+import { listedOn, locate, nodeOnline, runningOn } from './whereabouts.ts'
 import * as wire from './wire.ts'
 
 export type ProxmoxHypervisor = Hypervisor & {
@@ -22,11 +24,19 @@ export type ProxmoxHypervisor = Hypervisor & {
  */
 export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
   const client = proxmoxClient(config)
-  const observe = observer(client, config)
+  const { whole, again } = keepAnswers(client, config.clock)
+  const kinds = kindMemory()
+  const observeWhole = observer(whole, config)
+  const observeAgain = observer(again, config)
   return {
-    ...migrations(client, config),
-    observe: (options) => observe(options?.avoid),
-    locate: (guest) => locate(client, guest),
+    ...migrations({ client, facts: again, kinds, config }),
+    async observe(options) {
+      const seen = await (options?.again === true ? observeAgain : observeWhole)(options?.avoid)
+      for (const guest of seen.guests) kinds.learn(guest.vmid, guest.kind)
+      return seen
+    },
+    locate: (guest, expected) => locate(client, guest, expected, kinds.of(guest)),
+    listedOn: (node) => listedOn(client, node),
     runningOn: (node) => runningOn(client, node),
     nodeOnline: (node) => nodeOnline(client, node),
     hardware: (node) => hardware(client, config, node),

@@ -34,6 +34,10 @@ export const resources = z.array(
     memhost: maybe(numeric),
     cpu: maybe(numeric),
     uptime: maybe(numeric),
+    storage: maybe(words),
+    shared: flag.optional(),
+    disk: maybe(numeric),
+    maxdisk: maybe(numeric),
   }),
 )
 export type Resource = z.output<typeof resources>[number]
@@ -48,6 +52,7 @@ export const guestList = z.array(
     tags: maybe(words),
     cpus: maybe(numeric),
     maxmem: maybe(numeric),
+    maxdisk: maybe(numeric),
     memhost: maybe(numeric),
     cpu: maybe(numeric),
     template: flag.optional(),
@@ -87,8 +92,16 @@ export const haRules = z.array(
 export const haGroups = z.array(
   z.looseObject({ group: z.string(), nodes: maybe(z.string()), restricted: flag.optional() }),
 )
+/** Types quorum, master, fencing, lrm and service; `sid` and the states are a service's. */
 export const haCurrent = z.array(
-  z.looseObject({ type: z.string(), id: z.string(), node: maybe(z.string()), status: maybe(z.string()) }),
+  z.looseObject({
+    type: z.string(),
+    id: z.string(),
+    node: maybe(z.string()),
+    status: maybe(z.string()),
+    sid: maybe(z.string()),
+    request_state: maybe(z.string()),
+  }),
 )
 export const managerStatus = z.looseObject({
   manager_status: maybe(
@@ -119,7 +132,7 @@ export const nodeStatus = z.looseObject({
 })
 export const storages = z.array(
   z.looseObject({
-    storage: z.string(),
+    storage: words,
     shared: flag.optional(),
     active: flag.optional(),
     enabled: flag.optional(),
@@ -131,6 +144,22 @@ export const packages = z.array(
   z.looseObject({ Package: z.string(), OldVersion: maybe(z.string()), CurrentState: maybe(z.string()) }),
 )
 export const migrationCapabilities = z.looseObject({ 'has-dbus-vmstate': flag.optional() })
+/** `map`: 'node=pve1,path=0000:01:00.0,id=10de:2204,iommugroup=12', one a node. */
+export const mappings = z.array(
+  z.looseObject({ id: words, map: z.array(z.string()), 'live-migration-capable': flag.optional() }),
+)
+export const replicationJobs = z.array(
+  z.looseObject({ id: z.string(), guest: maybe(numeric), source: maybe(z.string()), disable: flag.optional() }),
+)
+export type ReplicationJob = z.output<typeof replicationJobs>[number]
+/** `pid` while it runs. */
+export const replicationStates = z.array(
+  z.looseObject({ id: z.string(), guest: maybe(numeric), pid: maybe(numeric), last_try: maybe(numeric) }),
+)
+export const backupJobs = z.array(
+  z.looseObject({ id: words, enabled: flag.optional(), node: maybe(z.string()), 'next-run': maybe(numeric) }),
+)
+
 /** The figures themselves are nobody's concern here. */
 export const metrics = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) })
 export const permissions = z.record(z.string(), z.record(z.string(), z.unknown()))
@@ -146,6 +175,7 @@ export const tasks = z.array(
     status: maybe(z.string()),
   }),
 )
+export type Task = z.output<typeof tasks>[number]
 export const taskStatus = z.looseObject({ status: z.string(), exitstatus: maybe(z.string()) })
 export const taskLog = z.array(z.looseObject({ n: numeric, t: maybe(z.string()) }))
 
@@ -155,6 +185,15 @@ export const disks = z.array(
     serial: maybe(words),
     wwn: maybe(words),
     size: maybe(numeric),
+  }),
+)
+export const pciDevices = z.array(
+  z.looseObject({
+    id: z.string(),
+    vendor_name: maybe(words),
+    device_name: maybe(words),
+    vendor: maybe(words),
+    device: maybe(words),
   }),
 )
 export const nodeTime = z.looseObject({ time: numeric })

@@ -3,8 +3,7 @@ import { type ZodType, z } from 'zod'
 import { DriverError } from '#domain/driver-error'
 import type { NodeName } from '#domain/ids'
 import type { RedfishClient } from './client.ts'
-import type { Layout } from './layout.ts'
-import { link, serviceRoot } from './resources.ts'
+import { type LogService, link, serviceRoot } from './resources.ts'
 
 export type Asker = {
   readonly node: NodeName
@@ -15,7 +14,20 @@ export type Asker = {
 }
 
 export type Known = { root?: Promise<ServiceRoot>; layout?: Promise<Layout> }
-export type ServiceRoot = z.infer<typeof serviceRoot>
+/** Where a BMC keeps what we read. */
+export type Layout = {
+  readonly system: string
+  readonly chassis: string | undefined
+  readonly manager: string | undefined
+  readonly fans:
+    | { readonly is: 'subsystem'; readonly path: string; readonly fans: string; readonly metrics: string | undefined }
+    | { readonly is: 'thermal'; readonly path: string }
+    | undefined
+  readonly supplies: { readonly is: 'subsystem' | 'power'; readonly path: string } | undefined
+  readonly log: LogService | undefined
+}
+
+type ServiceRoot = z.infer<typeof serviceRoot>
 
 /** With the slash at its end: without it some BMCs only say where it is. */
 const ROOT = '/redfish/v1/'
@@ -43,7 +55,7 @@ export function once<K extends keyof Known>(known: Known, name: K, ask: () => No
   return asked
 }
 
-export function rootOf(asker: Asker): Promise<ServiceRoot> {
+function rootOf(asker: Asker): Promise<ServiceRoot> {
   return once(asker.known, 'root', () => read(asker, 'read the service root', ROOT, serviceRoot))
 }
 

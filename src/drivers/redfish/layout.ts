@@ -1,7 +1,7 @@
 /** Where a BMC keeps what we read: found once, so that a poll is a handful of requests. */
 import type { z } from 'zod'
 import { DriverError } from '#domain/driver-error'
-import { type Asker, members, once, read } from './asker.ts'
+import { type Asker, type Layout, members, once, read } from './asker.ts'
 import {
   chassisResource,
   collection,
@@ -14,18 +14,6 @@ import {
   systemResource,
   thermalSubsystem,
 } from './resources.ts'
-
-export type Layout = {
-  readonly system: string
-  readonly chassis: string | undefined
-  readonly manager: string | undefined
-  readonly fans:
-    | { readonly is: 'subsystem'; readonly path: string; readonly fans: string; readonly metrics: string | undefined }
-    | { readonly is: 'thermal'; readonly path: string }
-    | undefined
-  readonly supplies: { readonly is: 'subsystem' | 'power'; readonly path: string } | undefined
-  readonly log: LogService | undefined
-}
 
 const SYSTEMS = '/redfish/v1/Systems'
 const CHASSIS = '/redfish/v1/Chassis'
@@ -124,7 +112,7 @@ async function findLog(asker: Asker, places: readonly (z.infer<typeof link> | nu
  * The one log that holds what happened to the hardware, and each edge once. iDRAC: Sel, not Lclog, which has every sign-in too
  * and the same edges again. iLO: IML at the system, not IEL of the manager or SL of security. Supermicro: Log1 at the system.
  */
-export function preferredLog(services: readonly LogService[]): LogService | undefined {
+function preferredLog(services: readonly LogService[]): LogService | undefined {
   const usable = services.filter(({ Entries, ServiceEnabled }) => Entries && ServiceEnabled !== false)
   const by = (wanted: (service: LogService) => boolean) => usable.find(wanted)
   return (

@@ -64,8 +64,13 @@ export function redfishBmc(config: RedfishConfig): RedfishBmc {
   return {
     asker: of,
     identity: async (node) => {
-      const { UUID, SerialNumber } = await systemOf(of(node))
-      return { systemUuid: UUID?.toLowerCase() || 'unknown', serial: SerialNumber?.trim() || 'unknown' }
+      const { UUID, SerialNumber, AssetTag } = await systemOf(of(node))
+      const assetTag = AssetTag?.trim()
+      return {
+        systemUuid: UUID?.toLowerCase() || 'unknown',
+        serial: SerialNumber?.trim() || 'unknown',
+        ...(assetTag ? { assetTag } : {}),
+      }
     },
     power: async (node) => powerOf(of, node),
     powerOn: async (node) => powerOn(of(node)),

@@ -27,6 +27,7 @@ export const systemResource = z.object({
   '@odata.id': z.string(),
   UUID: z.string().nullish(),
   SerialNumber: z.string().nullish(),
+  AssetTag: z.string().nullish(),
   PowerState: z.string().nullish(),
   PowerRestorePolicy: z.string().nullish(),
   LocationIndicatorActive: z.boolean().nullish(),

@@ -182,6 +182,15 @@ async function makeFileSystems(cluster: Cluster, store: string): Promise<void> {
   await mkdir(store)
   const uuids = mini.osds.map(({ id }) => ({ id, uuid: randomUUID() }))
   await Promise.all(uuids.map(({ id, uuid }) => makeOsd(cluster, { id, uuid, store })))
+  // Else the mgr makes a pool of its own some time after the start, and for seconds nobody knows the state of its PG.
+  await admin('leave out the mgr’s own pool', [
+    'config',
+    'set',
+    'mgr',
+    'mgr/devicehealth/enable_monitoring',
+    'false',
+    '--force',
+  ])
   await Promise.all(uuids.map(({ id, uuid }) => admin(`register osd.${id}`, ['osd', 'new', uuid, String(id)])))
 }
 
@@ -238,7 +247,9 @@ const upCount = async (admin: Cluster['admin']) => (await readStatus(admin)).osd
 
 async function isWhole(admin: Cluster['admin'], osdCount: number): Promise<boolean> {
   const { osdmap, pgmap } = await readStatus(admin)
-  const clean = pgmap.pgs_by_state?.find(({ state_name }) => state_name === 'active+clean')?.count ?? 0
+  // A PG that is being scrubbed is whole all the same: active+clean+scrubbing.
+  const isClean = (state: string) => /(^|\+)active\+clean(\+|$)/.test(state) && !state.includes('inconsistent')
+  const clean = (pgmap.pgs_by_state ?? []).reduce((sum, one) => sum + (isClean(one.state_name) ? one.count : 0), 0)
   const allUp = osdmap.num_up_osds === osdCount && osdmap.num_in_osds === osdCount
   return allUp && pgmap.num_pgs > 0 && clean === pgmap.num_pgs
 }

@@ -12,6 +12,8 @@ const nodesOf = (world: World): WorldNode[] => Object.values(world.nodes)
 const MIGRATION_NETWORK = '10.99.0.0/24'
 const RECENT_TASKS = 25
 
+const none = (): PveAnswer => data([])
+
 export const clusterRoutes: readonly Route[] = [
   { method: 'GET', path: '/version', answer: ({ world }) => data(version(world)) },
   { method: 'GET', path: '/nodes/{node}/version', answer: ({ world }) => data(version(world)) },
@@ -24,6 +26,10 @@ export const clusterRoutes: readonly Route[] = [
   { method: 'GET', path: '/cluster/options', right: ['/', 'Sys.Audit'], answer: options },
   { method: 'GET', path: '/cluster/tasks', answer: clusterTasks },
   { method: 'GET', path: '/pools', answer: pools },
+  // Nothing is mapped, replicated or backed up by itself in a lab.
+  ...['pci', 'usb', 'dir'].map((kind): Route => ({ method: 'GET', path: `/cluster/mapping/${kind}`, answer: none })),
+  { method: 'GET', path: '/cluster/replication', answer: none },
+  { method: 'GET', path: '/cluster/backup', right: ['/', 'Sys.Audit'], answer: none },
   { method: 'GET', path: '/cluster/nextid', takes: ['vmid'], answer: nextId },
   {
     method: 'GET',

@@ -49,6 +49,13 @@ export const nodeRoutes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/nodes/{node}/hardware/pci',
+    takes: ['pci-class-blacklist', 'verbose'],
+    right: ['/', 'Sys.Audit', 'Sys.Modify'],
+    answer: pciDevices,
+  },
+  {
+    method: 'GET',
     path: '/nodes/{node}/capabilities/qemu/migration',
     right: audit,
     answer: conntrack,
@@ -173,6 +180,22 @@ function disks(call: PveCall): PveAnswer {
       })),
     ),
   )
+}
+
+/** The devices in its slots; how wide a slot runs is not told. */
+function pciDevices(call: PveCall): PveAnswer {
+  const { pcie } = nodeAt(call).hardware
+  const hex = (value: number) => value.toString(16).padStart(4, '0')
+  const devices = (pcie === 'unknown' ? [] : pcie).map(({ slot }, index) => ({
+    id: `0000:${hex(index + 1).slice(2)}:00.0`,
+    class: '0x020000',
+    vendor: '0x1af4',
+    device: `0x${hex(0x1041 + index)}`,
+    vendor_name: 'Lab',
+    device_name: `device in slot ${slot}`,
+    iommugroup: -1,
+  }))
+  return data(call.shuffled(devices))
 }
 
 function tasks(call: PveCall): PveAnswer {
