@@ -1,12 +1,15 @@
 /** `coulisse init`: asks, tries and writes the configuration, and says what is missing still. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { BadInput } from '#app/bad-input'
 import { examine } from '#app/doctor/doctor'
 import { nobody } from '#app/init/asker'
 import type { InitFlags } from '#app/init/flags'
+import { readNodesFile } from '#app/init/nodes-part'
 import { DEFAULT_TOKEN_ID } from '#app/init/proxmox-part'
 import { cephUserCommand, tokenCommands } from '#app/init/rights'
-import { gatherSetup } from '#app/init/setup'
+import { gatherSetup, sshRights } from '#app/init/setup'
+import { nodeSteps } from '#app/init/ssh-part'
 import { refuseExisting, writeSetup } from '#app/init/write'
 import { doctorText } from './doctor.ts'
 import { terminalAsker } from './init-terminal.ts'
@@ -21,6 +24,7 @@ type Options = Omit<InitFlags, Lists | 'trustOnFirstUse'> & {
   readonly force?: boolean
   readonly nonInteractive?: boolean
   readonly printRights?: boolean
+  readonly printAuthorizedKeys?: boolean
 }
 
 const HELP = `
@@ -33,6 +37,7 @@ written to files of mode 600 beside the configuration, never into it.
 
   coulisse init
   coulisse init --print-rights
+  coulisse init --print-authorized-keys --ssh-key /etc/coulisse/id_ed25519 --nodes nodes.csv
   coulisse init --non-interactive --entry-point pve1.example --entry-point pve2.example \\
     --fingerprint AA:… --fingerprint BB:… --token-secret file:/etc/coulisse/token \\
     --nodes nodes.csv --bmc-password env:BMC_PASSWORD --smtp mail.example --operator-mail noc@example.net
@@ -47,6 +52,7 @@ export function addInitCommand(program: Command): void {
     .option('--force', 'write over a file that is there')
     .option('--non-interactive', 'ask nobody: what no flag says is a fault, or its preset')
     .option('--print-rights', 'print the commands that give Coulisse its rights, and nothing else')
+    .option('--print-authorized-keys', 'print the steps by which nodes take the key of --ssh-key, and nothing else')
     .option('--entry-point <URL>', 'a node’s API; at least two nodes (repeat)', gather)
     .option('--fingerprint <SHA256>', 'a certificate to trust, of a node or a BMC (repeat)', gather)
     .option('--trust-on-first-use', 'trust the certificates as they are shown')
@@ -59,6 +65,7 @@ export function addInitCommand(program: Command): void {
     .option('--ceph-conf <FILE>', 'for command', '/etc/ceph/ceph.conf')
     .option('--ceph-keyring <FILE>', 'for command', '/etc/coulisse/ceph.client.coulisse.keyring')
     .option('--ceph-name <NAME>', 'for command', 'client.coulisse')
+    .option('--ssh-key <FILE>', 'the private key for HA’s maintenance mode; its public half beside it')
     .option('--smtp <HOST[:PORT]>', 'mail server')
     .option('--mail-from <ADDRESS>', 'whom mails come from')
     .option('--operator-mail <ADDRESS>', 'who approves')
@@ -74,6 +81,7 @@ const gather = (one: string, before: readonly string[] = []) => [...before, one]
 
 async function init(options: Options): Promise<void> {
   if (options.printRights === true) return printRights(options)
+  if (options.printAuthorizedKeys === true) return printAuthorizedKeys(options)
   const path = resolve(options.out)
   refuseExisting(path, options.force === true)
   const say = (text: string) => void process.stdout.write(`${text}\n`)
@@ -96,6 +104,14 @@ async function init(options: Options): Promise<void> {
 function flagsOf(options: Options): InitFlags {
   const { entryPoint = [], fingerprint = [], bmc = [], bmcPassword = [], trustOnFirstUse = false } = options
   return { ...options, entryPoint, fingerprint, bmc, bmcPassword, trustOnFirstUse }
+}
+
+/** The nodes' names from their file, else a word to put them in. */
+function printAuthorizedKeys({ sshKey, nodes, ceph = 'command' }: Options): void {
+  if (sshKey === undefined) throw new BadInput(['--ssh-key: is needed: the key whose public half goes to the nodes'])
+  const names = nodes === undefined ? ['NODE'] : readNodesFile(nodes).map(({ node }) => node)
+  const rights = sshRights(ceph === 'command')
+  process.stdout.write(`${nodeSteps(sshKey, { nodes: names, rights }).join('\n')}\n`)
 }
 
 function printRights({ tokenId = DEFAULT_TOKEN_ID, ceph = 'command', cephKeyring }: Options): void {
