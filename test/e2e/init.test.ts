@@ -168,7 +168,7 @@ test('the line of authorized_keys is printed for a key, with no more rights than
 test('the rights can be printed alone, to be read before they are given', async () => {
   const { code, out } = await coulisse(['init', '--print-rights', '--token-id', 'ops@pve!care'])
   expect(code).toBe(0)
-  expect(out).toMatch(/^pveum acl modify \/vms --tokens 'ops@pve!care' --roles CoulisseObserve,CoulisseDrain$/m)
+  expect(out).toMatch(/^pveum acl modify \/ --users ops@pve --tokens 'ops@pve!care' --roles CoulisseObserve,Coulisse/m)
   expect(out).toMatch(/^ceph auth get-or-create client\.coulisse mon /m)
   expect(out).not.toMatch(/Sys\.Modify/)
 })

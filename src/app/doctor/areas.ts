@@ -1,13 +1,15 @@
 /** The areas that need few words: database, Ceph, HA's maintenance mode, mail, prober. */
 import { dirname } from 'node:path'
 import type { Check } from '#domain/check'
+import { DriverError } from '#domain/driver-error'
 import { examineCeph } from '#drivers/ceph/examine'
 import { examineHaManager } from '#drivers/ha-manager/examine'
 import { examineDatabase } from '#drivers/postgres/examine'
 import { examineSmtp } from '#drivers/smtp/examine'
 import type { Config } from '../config/schema.ts'
 import { databaseUrlOf } from '../config/secrets.ts'
-import type { Drivers } from '../drivers.ts'
+import { type Drivers, entryPointsOf } from '../drivers.ts'
+import { lookAtCluster } from '../init/look.ts'
 import { cephConfigOf, sshNodesOf, sshRightsOf } from '../nodes-by-ssh.ts'
 
 /** Our own embedded one is not started for a look. */
@@ -30,9 +32,8 @@ export async function examineStorage(config: Config, path: string, drivers: Driv
   const byCommand = cephConfigOf(config, dirname(path), clock)
   if (byCommand !== undefined) return examineCeph(byCommand, Object.keys(config.nodes))
   const base = { area: 'ceph', subject: 'Ceph' } as const
-  if (config.ceph === 'none') {
-    return [{ ...base, outcome: 'fine', text: 'none, by the configuration' }]
-  }
+  if (config.ceph === 'none')
+    return [(await hasCeph(config, path)) ? overlooked : { ...base, outcome: 'fine', text: NONE }]
   const seen = await storage.observe()
   if (seen === 'none') {
     const text = 'the configuration names one, and the cluster has none'
@@ -50,6 +51,28 @@ export async function examineStorage(config: Config, path: string, drivers: Driv
     })
   }
   return found
+}
+
+const NONE = 'none, by the configuration'
+const overlooked: Check = {
+  area: 'ceph',
+  subject: 'Ceph',
+  outcome: 'dangerous',
+  text: 'the cluster has one and the configuration says none: a node would go without asking it, and without noout',
+  stages: ['plan', 'isolate', 'verify', 'reintegrate'],
+  mend: './coulisse init --print-rights shows how to make our Ceph user; then ceph: { conf: …, keyring: …, name: client.coulisse }',
+}
+
+/** By the first entry point that answers; where none does, another check says so. */
+async function hasCeph(config: Config, path: string): Promise<boolean> {
+  for (const entry of entryPointsOf(config, dirname(path))) {
+    try {
+      return (await lookAtCluster(entry)).hasCeph === true
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error
+    }
+  }
+  return false
 }
 
 /** Whom a finding and a work order would reach. */
