@@ -79,9 +79,8 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   closing.push(() => pool.end())
   await migrate(pool)
   const documents = new PostgresDocuments(pool)
-  const current = replaceableDrivers(config, (one) =>
-    makeDrivers(one, configPath, { leases: leasesIn(documents), places: documents, log }),
-  )
+  const keeping = { leases: leasesIn(documents), places: documents, log }
+  const current = replaceableDrivers(config, (one) => makeDrivers(one, configPath, keeping))
   const { drivers } = current
   closing.push(current.close)
   const kept = new PostgresJournal({ pool, clock: drivers.clock })

@@ -59,7 +59,7 @@ test('a missing key is shown at the key of what should hold it', () => {
     'c.yaml:11:3: $.nodes.pve1.systemUuid: is missing',
   ])
   expect(parseFaults(GOOD.replace('      fingerprint256: AA:BB\n', ''))).toEqual([
-    'c.yaml:5:7: $.proxmox.entryPoints.0.fingerprint256: is missing',
+    'c.yaml:5:7: $.proxmox.entryPoints.0: either fingerprint256 or ca: whom to trust',
   ])
 })
 
@@ -104,6 +104,21 @@ test('every secret that is not there is named by its place', () => {
     `${path}:7:20: $.proxmox.entryPoints.0.tokenSecret: the environment variable COULISSE_TEST_TOKEN is not set`,
     `${path}:14:68: $.nodes.pve1.bmc.password: the secret file ${join(folder, 'bmc-pve1')} cannot be read`,
   ])
+})
+
+test('an entry point is trusted by its fingerprint or by an authority, by one of them', () => {
+  const byAuthority = GOOD.replace('fingerprint256: AA:BB', 'ca: { file: pve-root-ca.pem }')
+  expect(parseFaults(byAuthority)).toEqual([])
+  const neither = GOOD.replace('      fingerprint256: AA:BB\n', '')
+  const twice = GOOD.replace('fingerprint256: AA:BB', 'fingerprint256: AA:BB\n      ca: { file: pve-root-ca.pem }')
+  for (const wrong of [neither, twice]) expect(parseFaults(wrong).join()).toContain('either fingerprint256 or ca')
+})
+
+test('a mail server may want a user, and then a password that stands elsewhere', () => {
+  const withMail = (more: string) => `${GOOD}smtp: { host: mail.example, port: 465, from: c@example.net, ${more} }\n`
+  expect(parseFaults(withMail('secure: true, user: c, password: { env: MAIL }'))).toEqual([])
+  expect(parseFaults(withMail('user: c'))).toEqual([expect.stringContaining('$.smtp: user and password come together')])
+  expect(parseFaults(withMail('user: c, password: hunter2')).join()).not.toContain('hunter2')
 })
 
 test('what is to go by ssh wants a key and known hosts, and a node may be found elsewhere', () => {

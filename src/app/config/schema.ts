@@ -142,9 +142,14 @@ export const configSchema = z
                 url: z.url(),
                 tokenId: z.string(),
                 tokenSecret: secretSchema,
-                fingerprint256: z.string(),
+                /** The node's certificate; or the authority that signs it: `ca: { file: pve-root-ca.pem }`. */
+                fingerprint256: z.string().optional(),
+                ca: secretSchema.optional(),
               })
-              .strict(),
+              .strict()
+              .refine(({ fingerprint256, ca }) => (fingerprint256 === undefined) !== (ca === undefined), {
+                message: 'either fingerprint256 or ca: whom to trust',
+              }),
           )
           .min(1),
         /** A command: `{node}` and `{action}` (enable or disable) are filled in. */
@@ -180,7 +185,24 @@ export const configSchema = z
           .strict(),
       )
       .default({}),
-    smtp: z.object({ host: z.string(), port: z.number().int(), from: z.string() }).strict().optional(),
+    smtp: z
+      .object({
+        host: z.string(),
+        port: z.number().int(),
+        from: z.string(),
+        /** TLS from the first byte; else STARTTLS where the server offers it. */
+        secure: z.boolean().default(false),
+        user: z.string().min(1).optional(),
+        password: secretSchema.optional(),
+        /** Of the server's certificate, where no public authority vouches for it. */
+        ca: secretSchema.optional(),
+      })
+      .strict()
+      .refine(
+        ({ user, password }) => (user === undefined) === (password === undefined),
+        'user and password come together',
+      )
+      .optional(),
     operatorMail: z.string().optional(),
     technicianMail: z.string().optional(),
     roles: z.array(roleSchema).default([]),

@@ -8,7 +8,7 @@ import { examineDatabase } from '#drivers/postgres/examine'
 import { examineSmtp } from '#drivers/smtp/examine'
 import type { Config } from '../config/schema.ts'
 import { databaseUrlOf } from '../config/secrets.ts'
-import { type Drivers, entryPointsOf } from '../drivers.ts'
+import { type Drivers, entryPointsOf, smtpConfigOf } from '../drivers.ts'
 import { lookAtCluster } from '../init/look.ts'
 import { cephConfigOf, sshNodesOf, sshRightsOf } from '../nodes-by-ssh.ts'
 
@@ -76,7 +76,7 @@ async function hasCeph(config: Config, path: string): Promise<boolean> {
 }
 
 /** Whom a finding and a work order would reach. */
-export async function examineMail(config: Config): Promise<readonly Check[]> {
+export async function examineMail(config: Config, path: string): Promise<readonly Check[]> {
   const unnamed = [
     ...(config.operatorMail === undefined ? [['operatorMail', 'who approves'] as const] : []),
     ...(config.technicianMail === undefined ? [['technicianMail', 'whose hands repair'] as const] : []),
@@ -90,7 +90,8 @@ export async function examineMail(config: Config): Promise<readonly Check[]> {
       mend: `${key}: …`,
     }),
   )
-  if (config.smtp !== undefined) return [...(await examineSmtp(config.smtp)), ...unnamed]
+  const smtp = smtpConfigOf(config, dirname(path))
+  if (smtp !== undefined) return [...(await examineSmtp(smtp)), ...unnamed]
   const text = 'no mail server is configured: nobody hears of a finding, a work order or a report'
   const mend = 'smtp: { host: …, port: 25, from: … }'
   return [

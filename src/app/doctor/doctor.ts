@@ -49,7 +49,7 @@ function areasOf(config: Config, path: string, drivers: Drivers): readonly Area[
     { area: 'prometheus', look: async () => examineMonitoring(config, path, await drivers.clock.nowMs()) },
     { area: 'inventory', look: async () => examineInventory(config, await drivers.hypervisor.observe()) },
     { area: 'inventory', look: () => examineNetboxOf(config, path) },
-    { area: 'mail', look: () => examineMail(config) },
+    { area: 'mail', look: () => examineMail(config, path) },
   ]
 }
 

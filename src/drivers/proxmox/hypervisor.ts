@@ -1,6 +1,6 @@
 /** The hypervisor port over Proxmox VE's API. It translates; it decides nothing. */
 import type { Hypervisor } from '#ports/hypervisor'
-import { path, proxmoxClient } from './client.ts'
+import { proxmoxClient } from './client.ts'
 import type { ProxmoxConfig } from './config.ts'
 import { haView } from './ha.ts'
 import { hardware } from './hardware.ts'
@@ -8,7 +8,7 @@ import { keepAnswers } from './kept-answers.ts'
 import { kindMemory } from './kinds.ts'
 import { migrations } from './migration.ts'
 import { observer } from './observe.ts'
-import { nothing } from './schema.ts'
+import { shutdowns } from './shutdown.ts'
 import { listedOn, locate, nodeOnline, runningOn } from './whereabouts.ts'
 import * as wire from './wire.ts'
 
@@ -56,15 +56,7 @@ export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
       // Asked before the plan: an HA that nobody can tell is as good as none, but what somebody else set is seen.
       return view.inUse && config.haManager !== undefined ? 'off' : 'unavailable'
     },
-    async shutDown(node) {
-      // Answers null before it acts; there is no task to follow.
-      await client.write('POST', nothing, {
-        doing: `shut ${node} down`,
-        path: path`/nodes/${node}/status`,
-        params: { command: 'shutdown' },
-        avoid: node,
-      })
-    },
+    shutDown: shutdowns(client, config.clock),
     close: client.close,
   }
 }

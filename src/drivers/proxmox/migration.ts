@@ -12,8 +12,8 @@ import type { KindMemory } from './kinds.ts'
 import { SUBPATH } from './look-node.ts'
 import { nothing } from './schema.ts'
 import { type TaskLists, taskLists } from './task-lists.ts'
-import { taskReader } from './task-reader.ts'
-import { MIGRATION_TYPES, upidOf } from './upid.ts'
+import { type TaskReader, taskReader } from './task-reader.ts'
+import { MIGRATION_TYPES, type Upid, upidOf } from './upid.ts'
 import { guestAt } from './whereabouts.ts'
 import * as wire from './wire.ts'
 
@@ -45,6 +45,7 @@ export function migrations(parts: MigrationParts): Migrations {
   const { follow, realTaskOf } = follower({ client, lists, reader, clock })
   /** Moves whose answer was lost, and since when: the next wish for the same guest looks for the task first. */
   const inDoubt = new Map<Vmid, number>()
+  const stopsInDoubt = new Set<string>()
 
   async function migrate(move: MoveRequest): Promise<MigrationHandle> {
     const { guest, from } = move
@@ -70,26 +71,42 @@ export function migrations(parts: MigrationParts): Migrations {
     migrate,
     findMigration: (query) => findTask(lists, query),
     follow,
-    async cancelMigration(handle) {
-      const upid = upidOf(handle, 'cancel a migration')
-      const doing = `cancel the migration of guest ${upid.id} on ${upid.node}`
-      const real = upid.type === 'hamigrate' ? await realTaskOf(upid) : upid
-      if (real === undefined) {
-        throw new DriverError('proxmox', doing, {
-          retry: 'later',
-          text: 'HA has queued it and not begun: there is no task to stop',
-        })
-      }
-      reader.wasStopped(real)
-      lists.acted(nodeName(real.node))
-      // Stopping what has ended changes nothing, so a lost answer is asked for again by whoever follows the task.
-      await client.write('DELETE', nothing, {
-        doing,
-        path: path`/nodes/${real.node}/tasks/${real.text}`,
-        avoid: real.node,
-      })
-      lists.acted(nodeName(real.node))
-    },
+    cancelMigration: (handle) => stopMove({ client, lists, reader, realTaskOf, stopsInDoubt }, handle),
+  }
+}
+
+type StopParts = {
+  readonly client: ProxmoxClient
+  readonly lists: TaskLists
+  readonly reader: TaskReader
+  readonly realTaskOf: (queued: Upid) => Promise<Upid | undefined>
+  /** Tasks whose stop we sent and never heard of. */
+  readonly stopsInDoubt: Set<string>
+}
+
+async function stopMove(parts: StopParts, handle: MigrationHandle): Promise<void> {
+  const { client, lists, reader, realTaskOf, stopsInDoubt } = parts
+  const upid = upidOf(handle, 'cancel a migration')
+  const doing = `cancel the migration of guest ${upid.id} on ${upid.node}`
+  const real = upid.type === 'hamigrate' ? await realTaskOf(upid) : upid
+  if (real === undefined) {
+    const text = 'HA has queued it and not begun: there is no task to stop'
+    throw new DriverError('proxmox', doing, { retry: 'later', text })
+  }
+  reader.wasStopped(real)
+  if (stopsInDoubt.delete(real.text) && (await reader.read(real, doing)).is !== 'running') return
+  lists.acted(nodeName(real.node))
+  try {
+    await client.write('DELETE', nothing, {
+      doing,
+      path: path`/nodes/${real.node}/tasks/${real.text}`,
+      avoid: real.node,
+    })
+  } catch (error) {
+    if (error instanceof DriverError && error.retry !== 'never') stopsInDoubt.add(real.text)
+    throw error
+  } finally {
+    lists.acted(nodeName(real.node))
   }
 }
 

@@ -302,15 +302,22 @@ async function endOf(
   progress: MigrationProgress & { is: 'ended' },
   cancelled: CancelReason | undefined,
 ): Promise<MoveResult> {
-  const at = await provenAt(story, input, expectedAfter(input, progress))
-  const { guest, from } = input.move
-  if (at === undefined) {
+  const proven = await provenAt(story, input, expectedAfter(input, progress))
+  const { guest, from, mode } = input.move
+  if (proven === undefined) {
     const text = `guest ${guest} was to leave ${from}, and nobody can say where it is`
     return conclude(story, input, { is: 'failed', text })
   }
+  const { at, runs } = proven
   if (at === from) {
     const why = progress.outcome === 'ok' ? 'the task said OK, and the guest is still there' : progress.text
-    const text = cancelled === undefined ? why : `${CANCELLED[cancelled]}; it runs on ${from} as before`
+    const where = runs || mode === 'offline' ? `it runs on ${from} as before` : halfDown(from)
+    const text =
+      cancelled === undefined
+        ? runs || mode === 'offline'
+          ? why
+          : `${why}; ${where}`
+        : `${CANCELLED[cancelled]}; ${where}`
     const result = await conclude(story, input, { is: 'failed', text })
     return cancelled === 'over-budget' && result.is === 'failed' ? { ...result, overBudget: true } : result
   }
@@ -319,6 +326,9 @@ async function endOf(
   return conclude(story, input, { is: 'done', measured }, at)
 }
 
+/** A container that does not stop in time is not killed: it may be half down, and nobody starts it by itself. */
+const halfDown = (node: NodeName) => `it does not run on ${node} any more: its owner looks at it and starts it`
+
 const CANCELLED = {
   'over-budget': 'its copy did not converge within the pause budget',
   paused: 'ended because of the pause',
@@ -326,6 +336,7 @@ const CANCELLED = {
   aborted: 'ended because of the abort',
 } as const
 
+type Proven = { readonly at: NodeName; readonly runs: boolean }
 type Expected = { readonly at: NodeName; readonly mayHaveGone: boolean }
 
 /** What the task says of its end, before anybody has looked. */
@@ -337,18 +348,18 @@ function expectedAfter({ move }: MoveInput, progress: MigrationProgress & { is: 
 }
 
 /** Where the guest is by its node's own word, asked until the lists have caught up. */
-async function provenAt(story: Story, { move }: MoveInput, expected: Expected): Promise<NodeName | undefined> {
+async function provenAt(story: Story, { move }: MoveInput, expected: Expected): Promise<Proven | undefined> {
   const untilMs = (await story.saga.nowMs()) + (expected.mayHaveGone ? PROVE_LIMIT_MS : UNLOCK_LIMIT_MS)
-  let at: NodeName | undefined
+  let proven: Proven | undefined
   for (;;) {
     const seen = await look(story, `guest ${move.guest} after its move`, async () => {
       const where = await story.ports.hypervisor.locate(move.guest, expected.at)
-      return where.is === 'at' && where.lock !== 'migrate' ? where.node : null
+      return where.is === 'at' && where.lock !== 'migrate' ? { at: where.node, runs: where.status === 'running' } : null
     })
-    at = seen ?? at
+    proven = seen ?? proven
     const nowMs = await story.saga.nowMs()
-    const isThere = seen !== null && (seen !== move.from || !expected.mayHaveGone)
-    if (isThere || nowMs >= untilMs) return at
+    const isThere = seen !== null && (seen.at !== move.from || !expected.mayHaveGone)
+    if (isThere || nowMs >= untilMs) return proven
     await story.saga.sleepUntil(nowMs + FOLLOW_EVERY_MS)
   }
 }
