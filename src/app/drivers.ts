@@ -12,7 +12,7 @@ import { witnessedPublisher } from '#drivers/lab/witness'
 import { type CephFallbackConfig, type LeaseStore, proxmoxCeph } from '#drivers/proxmox/ceph-fallback'
 import { proxmoxHypervisor } from '#drivers/proxmox/hypervisor'
 import type { EntryPoint } from '#drivers/proxmox/transport'
-import { smtpNotifier } from '#drivers/smtp/smtp-notifier'
+import { type SmtpConfig, smtpNotifier } from '#drivers/smtp/smtp-notifier'
 import { systemClock } from '#drivers/system/clock'
 import type { Ports } from '#ports/all'
 import type { Inventory } from '#ports/inventory'
@@ -72,7 +72,7 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
     storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
-    notifier: notifierOf(config),
+    notifier: notifierOf(config, baseDir),
     inventory: inventoryOf(config, places),
     publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
     pages,
@@ -141,12 +141,24 @@ const noProbe: Probe = {
   read: async ({ guests }) => guests.map((guest) => ({ is: 'unmeasured', guest, reason: 'no prober is configured' })),
 }
 
-function notifierOf(config: Config): Notifier {
-  if (config.smtp !== undefined) return smtpNotifier(config.smtp)
+function notifierOf(config: Config, baseDir: string): Notifier {
+  const smtp = smtpConfigOf(config, baseDir)
+  if (smtp !== undefined) return smtpNotifier(smtp)
   return {
     send: async ({ subject }) => {
       throw new DriverError('smtp', `send "${subject}"`, { retry: 'never', text: 'no mail server is configured' })
     },
+  }
+}
+
+/** Undefined: no mail server is configured. */
+export function smtpConfigOf({ smtp }: Config, baseDir: string): SmtpConfig | undefined {
+  if (smtp === undefined) return undefined
+  const { password, ca, ...rest } = smtp
+  return {
+    ...rest,
+    ...(password === undefined ? {} : { password: secretOf(password, baseDir) }),
+    ...(ca === undefined ? {} : { certificate: secretOf(ca, baseDir).reveal() }),
   }
 }
 

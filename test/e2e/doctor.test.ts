@@ -89,6 +89,12 @@ test('a token that lacks VM.Audit: exactly that is named, with its stages and th
   expect(others.map(({ text }) => text).filter((text) => /lacks/.test(text))).toEqual([])
 })
 
+test('a Ceph that the configuration does not name is dangerous', async () => {
+  const { code, bad } = await doctor({ change: (yaml) => yaml.replace(/^ceph:\n( .*\n)+/m, 'ceph: none\n') })
+  expect(code).toBe(2)
+  expect(bad.map(({ area, outcome }) => `${area} ${outcome}`)).toEqual(['ceph dangerous'])
+})
+
 test('two exchanged BMC addresses are dangerous, exit 2, and the table says so to a person', async () => {
   const swap = (yaml: string) => {
     const [one, two] = lab.ready.redfish

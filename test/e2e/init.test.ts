@@ -115,6 +115,7 @@ test('a person is led through it: rights shown, mistakes asked again, typed secr
     ...['not an address', entry(0).url, 'y', '', 'a-wrong-secret', entry(0).tokenSecret],
     ...[entry(1).url, 'yes', '', 'proxmox', join(folder, 'nodes.csv')],
     ...[secrets()[1] ?? '', 'y', '', 'y', '', 'y', '', 'y'],
+    ...[join(folder, 'no-key'), ''],
     ...[lab.ready.smtp, '', '', ''],
   ]
   const { code, shown } = await typed(['init', '--out', out, '--lab', lab.ready.control], lines)
@@ -143,10 +144,31 @@ test('whoever leaves in the middle has written nothing', async () => {
   expect(existsSync(out)).toBe(false)
 })
 
+test('the line of authorized_keys is printed for a key, with no more rights than it is used for', async () => {
+  const key = join(folder, 'id_ed25519')
+  const missing = await coulisse(['init', '--print-authorized-keys', '--ssh-key', key])
+  expect(missing).toMatchObject({ code: 2, out: '' })
+  expect(missing.err).toMatch(/ssh-keygen -t ed25519/)
+  writeFileSync(`${key}.pub`, `ssh-ed25519 ${'A'.repeat(68)} me@here\n`)
+  const nodes = ['--nodes', join(folder, 'nodes.csv')]
+  const { code, out } = await coulisse([
+    'init',
+    '--print-authorized-keys',
+    '--ssh-key',
+    key,
+    '--ceph',
+    'none',
+    ...nodes,
+  ])
+  expect(code).toBe(0)
+  expect(out).toMatch(/restrict,command="\/usr\/local\/sbin\/coulisse-node maintenance-mode" ssh-ed25519 A+ coulisse/)
+  expect(out).toMatch(/root@pve4/)
+})
+
 test('the rights can be printed alone, to be read before they are given', async () => {
   const { code, out } = await coulisse(['init', '--print-rights', '--token-id', 'ops@pve!care'])
   expect(code).toBe(0)
-  expect(out).toMatch(/^pveum acl modify \/vms --tokens 'ops@pve!care' --roles CoulisseObserve,CoulisseDrain$/m)
+  expect(out).toMatch(/^pveum acl modify \/ --users ops@pve --tokens 'ops@pve!care' --roles CoulisseObserve,Coulisse/m)
   expect(out).toMatch(/^ceph auth get-or-create client\.coulisse mon /m)
   expect(out).not.toMatch(/Sys\.Modify/)
 })

@@ -114,6 +114,13 @@ test('an entry point is trusted by its fingerprint or by an authority, by one of
   for (const wrong of [neither, twice]) expect(parseFaults(wrong).join()).toContain('either fingerprint256 or ca')
 })
 
+test('a mail server may want a user, and then a password that stands elsewhere', () => {
+  const withMail = (more: string) => `${GOOD}smtp: { host: mail.example, port: 465, from: c@example.net, ${more} }\n`
+  expect(parseFaults(withMail('secure: true, user: c, password: { env: MAIL }'))).toEqual([])
+  expect(parseFaults(withMail('user: c'))).toEqual([expect.stringContaining('$.smtp: user and password come together')])
+  expect(parseFaults(withMail('user: c, password: hunter2')).join()).not.toContain('hunter2')
+})
+
 test('what is to go by ssh wants a key and known hosts, and a node may be found elsewhere', () => {
   const bySsh = GOOD.replace('ceph: none', 'ceph: { command: ssh, stopOsds: ssh }').replace(
     'proxmox:\n',

@@ -202,7 +202,24 @@ export const configSchema = z
           .strict(),
       )
       .default({}),
-    smtp: z.object({ host: z.string(), port: z.number().int(), from: z.string() }).strict().optional(),
+    smtp: z
+      .object({
+        host: z.string(),
+        port: z.number().int(),
+        from: z.string(),
+        /** TLS from the first byte; else STARTTLS where the server offers it. */
+        secure: z.boolean().default(false),
+        user: z.string().min(1).optional(),
+        password: secretSchema.optional(),
+        /** Of the server's certificate, where no public authority vouches for it. */
+        ca: secretSchema.optional(),
+      })
+      .strict()
+      .refine(
+        ({ user, password }) => (user === undefined) === (password === undefined),
+        'user and password come together',
+      )
+      .optional(),
     operatorMail: z.string().optional(),
     technicianMail: z.string().optional(),
     roles: z.array(roleSchema).default([]),

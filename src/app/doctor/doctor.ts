@@ -31,23 +31,25 @@ export async function examine(path: string): Promise<readonly Check[]> {
 }
 
 function areasOf(config: Config, path: string, drivers: Drivers): readonly Area[] {
-  const baseDir = dirname(path)
-  const { clock } = drivers
   return [
     { area: 'configuration', look: async () => examineConfiguration(config, path) },
     { area: 'database', look: () => examineStore(config, path) },
     {
       area: 'proxmox',
       look: () =>
-        examineProxmox({ entryPoints: entryPointsOf(config, baseDir), clock, cephByApi: config.ceph === 'proxmox' }),
+        examineProxmox({
+          entryPoints: entryPointsOf(config, dirname(path)),
+          clock: drivers.clock,
+          cephByApi: config.ceph === 'proxmox',
+        }),
     },
     { area: 'ha-manager', look: () => examineNodeAccess(config, path) },
     { area: 'ceph', look: () => examineStorage(config, path, drivers) },
     { area: 'bmc', look: () => examineBmcs(config, drivers.bmc) },
-    { area: 'prometheus', look: async () => examineMonitoring(config, path, await clock.nowMs()) },
+    { area: 'prometheus', look: async () => examineMonitoring(config, path, await drivers.clock.nowMs()) },
     { area: 'inventory', look: async () => examineInventory(config, await drivers.hypervisor.observe()) },
     { area: 'inventory', look: () => examineNetboxOf(config, path) },
-    { area: 'mail', look: () => examineMail(config) },
+    { area: 'mail', look: () => examineMail(config, path) },
   ]
 }
 

@@ -16,6 +16,7 @@ export type InitFlags = {
   readonly cephConf: string
   readonly cephKeyring: string
   readonly cephName: string
+  readonly sshKey?: string
   readonly smtp?: string
   readonly mailFrom?: string
   readonly operatorMail?: string

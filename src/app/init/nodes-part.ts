@@ -70,13 +70,7 @@ async function givenLines(
   const path =
     flags.nodes ?? (await asker.ask({ question: 'That file (Enter: type it in)', flag: '--nodes', preset: '' }))
   if (path === '') return new Map()
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new BadInput([`--nodes: ${path}: cannot be read: ${error instanceof Error ? error.message : error}`])
-  }
-  const lines = parseNodesFile(text, path)
+  const lines = readNodesFile(path)
   const strangers = lines.filter(({ node }) => !names.includes(node))
   if (strangers.length > 0) {
     throw new BadInput(
@@ -84,6 +78,17 @@ async function givenLines(
     )
   }
   return new Map(lines.map((line) => [line.node, line]))
+}
+
+/** Throws BadInput with every fault. */
+export function readNodesFile(path: string): readonly NodeLine[] {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new BadInput([`--nodes: ${path}: cannot be read: ${error instanceof Error ? error.message : error}`])
+  }
+  return parseNodesFile(text, path)
 }
 
 async function askedLine(node: string, asker: Asker): Promise<NodeLine | undefined> {

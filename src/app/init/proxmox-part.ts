@@ -71,7 +71,9 @@ async function gatherToken(
   asker: Asker,
 ) {
   if (flags.tokenSecret === undefined) {
-    asker.say('Coulisse needs an API token. These make it with the rights that it needs, on any node as root:')
+    asker.say(
+      'Coulisse needs an API token. These make it with the rights that it needs, on any node as root; the secret is shown once:',
+    )
     for (const line of tokenCommands(flags.tokenId ?? DEFAULT_TOKEN_ID, { viaProxmox: flags.ceph === 'proxmox' })) {
       asker.say(`  ${line}`)
     }

@@ -1,4 +1,5 @@
 /** Asks for a whole configuration: entry points, token, Ceph, nodes and BMCs, mail. What flags say is not asked. */
+import type { NodeRight } from '#drivers/exec/node-key'
 import { BadInput } from '../bad-input.ts'
 import { type Asker, askUntil } from './asker.ts'
 import type { InitFlags } from './flags.ts'
@@ -6,6 +7,7 @@ import { gatherNodes, type NodePart } from './nodes-part.ts'
 import { gatherProxmox, type ProxmoxPart } from './proxmox-part.ts'
 import { cephUserCommand } from './rights.ts'
 import { type GivenSecret, namedSecret } from './secrets.ts'
+import { gatherSsh, type SshPart } from './ssh-part.ts'
 
 export type CephPart = 'none' | 'proxmox' | { readonly conf: string; readonly keyring: string; readonly name: string }
 
@@ -13,6 +15,7 @@ export type Setup = {
   readonly proxmox: ProxmoxPart
   readonly ceph: CephPart
   readonly nodes: readonly NodePart[]
+  readonly ssh: SshPart | undefined
   readonly smtp: { readonly host: string; readonly port: number; readonly from: string } | undefined
   readonly operatorMail: string | undefined
   readonly technicianMail: string | undefined
@@ -24,22 +27,25 @@ export type Setup = {
 export async function gatherSetup(flags: InitFlags, asker: Asker): Promise<Setup> {
   const proxmox = await gatherProxmox(flags, asker)
   const ceph = await gatherCeph(proxmox, flags, asker)
-  const nodes = await gatherNodes(
-    proxmox.seen.nodes.map(({ name }) => name),
-    flags,
-    asker,
-  )
+  const names = proxmox.seen.nodes.map(({ name }) => name)
+  const nodes = await gatherNodes(names, flags, asker)
+  const ssh = await gatherSsh({ nodes: names, rights: sshRights(typeof ceph !== 'string') }, flags, asker)
   const mail = await gatherMail(flags, asker)
   return {
     proxmox,
     ceph,
     nodes,
+    ssh,
     ...mail,
     database: flags.database === undefined ? undefined : namedSecret('--database', flags.database),
     stateDir: flags.state,
     lab: flags.lab,
   }
 }
+
+/** Ceph by its own command may have its OSDs stopped in order, by the same key. */
+export const sshRights = (isCephByCommand: boolean): readonly NodeRight[] =>
+  isCephByCommand ? ['maintenance-mode', 'stop-osd'] : ['maintenance-mode']
 
 async function gatherCeph({ seen }: ProxmoxPart, flags: InitFlags, asker: Asker): Promise<CephPart> {
   const { cephConf: conf, cephKeyring: keyring, cephName: name } = flags

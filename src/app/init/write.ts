@@ -15,6 +15,7 @@ const COMMENTS: Readonly<Record<string, string>> = {
     ' Written by coulisse init. Secrets stand in files or the environment, never here.\n Every key: docs/operations.md',
   hoster: ' Whose name the customers’ pages carry.',
   proxmox: ' At least two nodes: the one that is drained is never asked.',
+  ssh: ' A key that its line in authorized_keys limits to what it is used for: ./coulisse init --print-authorized-keys',
   ceph: ' none, proxmox (noout for the whole cluster only), or how the ceph command reaches it.',
   nodes: ' Who a node is, by dmidecode on the node itself: its BMC is proven against serial and systemUuid.',
   customers:
@@ -74,8 +75,10 @@ function yamlOf(setup: Setup, refOf: (given: GivenSecret) => SecretRef): string 
         tokenSecret,
         fingerprint256,
       })),
+      haManager: setup.ssh === undefined ? undefined : 'ssh',
     },
-    ceph: setup.ceph,
+    ssh: setup.ssh,
+    ceph: cephOf(setup),
     nodes: Object.fromEntries(setup.nodes.map((part) => [part.node, nodeOf(part, refOf(part.password))])),
     customers: Object.fromEntries(proxmox.seen.customers.map((id) => [id, { name: id, language: 'en' }])),
     smtp: setup.smtp,
@@ -89,6 +92,9 @@ function yamlOf(setup: Setup, refOf: (given: GivenSecret) => SecretRef): string 
   if (isMap(document.contents)) for (const pair of document.contents.items) comment(pair)
   return document.toString({ lineWidth: 0 })
 }
+
+const cephOf = ({ ceph, ssh }: Setup) =>
+  typeof ceph === 'string' || ssh === undefined ? ceph : { ...ceph, stopOsds: 'ssh' }
 
 function comment({ key }: Pair): void {
   const text = isScalar(key) ? COMMENTS[String(key.value)] : undefined

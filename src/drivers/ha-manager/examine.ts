@@ -9,7 +9,7 @@ const DEADLINE_MS = 10_000
 const REFUSED = 77
 /** Prints the line of authorized_keys, and how the forced command gets onto the nodes. */
 const mendKey = (key: string, rights: readonly NodeRight[]) =>
-  `./coulisse init --print-authorized-keys ${key}.pub --key-rights ${rights.join(',')}`
+  `./coulisse init --print-authorized-keys --ssh-key ${key} --key-rights ${rights.join(',')}`
 const mendScript = (key: string, rights: readonly NodeRight[]) =>
   `put the forced command of this version at ${NODE_SCRIPT_PLACE}: ${mendKey(key, rights)}`
 

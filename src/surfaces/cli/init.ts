@@ -1,13 +1,15 @@
 /** `coulisse init`: asks, tries and writes the configuration, and says what is missing still. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { BadInput } from '#app/bad-input'
 import { examine } from '#app/doctor/doctor'
 import { nobody } from '#app/init/asker'
 import type { InitFlags } from '#app/init/flags'
-import { nodeKeySteps } from '#app/init/node-key'
+import { readNodesFile } from '#app/init/nodes-part'
 import { DEFAULT_TOKEN_ID } from '#app/init/proxmox-part'
 import { cephUserCommand, tokenCommands } from '#app/init/rights'
-import { gatherSetup } from '#app/init/setup'
+import { gatherSetup, sshRights } from '#app/init/setup'
+import { nodeSteps, parseRights } from '#app/init/ssh-part'
 import { refuseExisting, writeSetup } from '#app/init/write'
 import { doctorText } from './doctor.ts'
 import { terminalAsker } from './init-terminal.ts'
@@ -22,8 +24,8 @@ type Options = Omit<InitFlags, Lists | 'trustOnFirstUse'> & {
   readonly force?: boolean
   readonly nonInteractive?: boolean
   readonly printRights?: boolean
-  readonly printAuthorizedKeys?: string
-  readonly keyRights: string
+  readonly printAuthorizedKeys?: boolean
+  readonly keyRights?: string
   readonly keyFrom?: string
 }
 
@@ -37,7 +39,7 @@ written to files of mode 600 beside the configuration, never into it.
 
   coulisse init
   coulisse init --print-rights
-  coulisse init --print-authorized-keys /etc/coulisse/id_ed25519.pub --entry-point pve1.example
+  coulisse init --print-authorized-keys --ssh-key /etc/coulisse/id_ed25519 --nodes nodes.csv
   coulisse init --non-interactive --entry-point pve1.example --entry-point pve2.example \\
     --fingerprint AA:… --fingerprint BB:… --token-secret file:/etc/coulisse/token \\
     --nodes nodes.csv --bmc-password env:BMC_PASSWORD --smtp mail.example --operator-mail noc@example.net
@@ -52,13 +54,9 @@ export function addInitCommand(program: Command): void {
     .option('--force', 'write over a file that is there')
     .option('--non-interactive', 'ask nobody: what no flag says is a fault, or its preset')
     .option('--print-rights', 'print the commands that give Coulisse its rights, and nothing else')
-    .option('--print-authorized-keys <KEY.pub>', 'print how nodes take this ssh key, and nothing else')
-    .option(
-      '--key-rights <LIST>',
-      'what it may do there: maintenance-mode, stop-osd, ceph',
-      'maintenance-mode,stop-osd',
-    )
-    .option('--key-from <ADDRESSES>', 'the addresses that may use it')
+    .option('--print-authorized-keys', 'print the steps by which nodes take the key of --ssh-key, and nothing else')
+    .option('--key-rights <LIST>', 'of these: maintenance-mode,stop-osd,ceph (preset: what --ceph makes it good for)')
+    .option('--key-from <ADDRESSES>', 'the only addresses that may use that key')
     .option('--entry-point <URL>', 'a node’s API; at least two nodes (repeat)', gather)
     .option('--fingerprint <SHA256>', 'a certificate to trust, of a node or a BMC (repeat)', gather)
     .option('--trust-on-first-use', 'trust the certificates as they are shown')
@@ -71,6 +69,7 @@ export function addInitCommand(program: Command): void {
     .option('--ceph-conf <FILE>', 'for command', '/etc/ceph/ceph.conf')
     .option('--ceph-keyring <FILE>', 'for command', '/etc/coulisse/ceph.client.coulisse.keyring')
     .option('--ceph-name <NAME>', 'for command', 'client.coulisse')
+    .option('--ssh-key <FILE>', 'the private key for HA’s maintenance mode; its public half beside it')
     .option('--smtp <HOST[:PORT]>', 'mail server')
     .option('--mail-from <ADDRESS>', 'whom mails come from')
     .option('--operator-mail <ADDRESS>', 'who approves')
@@ -86,7 +85,7 @@ const gather = (one: string, before: readonly string[] = []) => [...before, one]
 
 async function init(options: Options): Promise<void> {
   if (options.printRights === true) return printRights(options)
-  if (options.printAuthorizedKeys !== undefined) return printNodeKey(options, options.printAuthorizedKeys)
+  if (options.printAuthorizedKeys === true) return printAuthorizedKeys(options)
   const path = resolve(options.out)
   refuseExisting(path, options.force === true)
   const say = (text: string) => void process.stdout.write(`${text}\n`)
@@ -111,19 +110,20 @@ function flagsOf(options: Options): InitFlags {
   return { ...options, entryPoint, fingerprint, bmc, bmcPassword, trustOnFirstUse }
 }
 
+/** The nodes' names from their file, else a word to put them in. */
+function printAuthorizedKeys({ sshKey, nodes, ceph = 'command', keyRights, keyFrom }: Options): void {
+  if (sshKey === undefined) throw new BadInput(['--ssh-key: is needed: the key whose public half goes to the nodes'])
+  const names = nodes === undefined ? ['NODE'] : readNodesFile(nodes).map(({ node }) => node)
+  const rights = keyRights === undefined ? sshRights(ceph === 'command') : parseRights(keyRights)
+  const from = keyFrom === undefined ? {} : { from: keyFrom }
+  process.stdout.write(`${nodeSteps(sshKey, { nodes: names, rights, ...from }).join('\n')}\n`)
+}
+
 function printRights({ tokenId = DEFAULT_TOKEN_ID, ceph = 'command', cephKeyring }: Options): void {
   const lines = [
     '# on any node of the cluster, as root: the API token',
     ...tokenCommands(tokenId, { viaProxmox: ceph === 'proxmox' }),
     ...(ceph === 'command' ? ['', '# where ceph works, as root: the Ceph user', cephUserCommand(cephKeyring)] : []),
   ]
-  process.stdout.write(`${lines.join('\n')}\n`)
-}
-
-function printNodeKey({ entryPoint = [], keyRights, keyFrom }: Options, publicKey: string): void {
-  const hosts = entryPoint.map((text) => text.replace(/^https?:\/\//, '').replace(/[:/].*$/, ''))
-  const nodes = hosts.length === 0 ? ['NODE'] : hosts
-  const from = keyFrom === undefined ? {} : { from: keyFrom }
-  const lines = nodeKeySteps({ publicKey: resolve(publicKey), rights: keyRights, nodes, ...from })
   process.stdout.write(`${lines.join('\n')}\n`)
 }
