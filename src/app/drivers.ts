@@ -149,18 +149,11 @@ function bmcs(config: Config, baseDir: string, clock: Clock): ClosableBmc {
   for (const [node, { bmc }] of Object.entries(config.nodes)) {
     const password = secretOf(bmc.password, baseDir)
     if (bmc.kind === 'redfish') {
-      const { url, user, fingerprint256 } = bmc
-      redfishNodes[node] = { url, user, password, ...(fingerprint256 === undefined ? {} : { fingerprint256 }) }
+      const { kind: _, ...rest } = bmc
+      redfishNodes[node] = { ...rest, password }
     } else {
-      const { host, port, user, cipherSuite, guidEncoding } = bmc
-      ipmiNodes[node] = {
-        host,
-        port,
-        user,
-        password,
-        ...(cipherSuite === undefined ? {} : { cipherSuite }),
-        ...(guidEncoding === undefined ? {} : { guidEncoding }),
-      }
+      const { kind: _, ...rest } = bmc
+      ipmiNodes[node] = { ...rest, password }
     }
   }
   const redfish = redfishBmc({ nodes: redfishNodes, clock })

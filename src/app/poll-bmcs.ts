@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DriverError } from '#domain/driver-error'
 import type { NodeName } from '#domain/ids'
 import type { Signal } from '#domain/signal'
+import { limiter } from '#drivers/exec/limiter'
 import type { Bmc } from '#ports/bmc'
 
 /** More than this at once brings nothing on two cores (bench/bmc-polls.ts), and each is a process where BMCs speak IPMI. */
@@ -32,6 +33,7 @@ export function bmcPoller(options: {
   readonly patienceMs?: number | 'endless'
 }): BmcPoller {
   const { bmc, log, atOnce = BMCS_AT_ONCE, patienceMs = PATIENCE_MS } = options
+  const turn = limiter(atOnce)
   const readings = new Map<NodeName, Reading>()
 
   function begin(node: NodeName, after: string): Reading {
@@ -63,22 +65,14 @@ export function bmcPoller(options: {
   return {
     round: async (nodes, cursors) => {
       const after = (node: NodeName) => cursors[node] ?? ''
-      await eachOf(nodes, atOnce, async (node) => {
+      const readOne = async (node: NodeName) => {
         const { end } = readings.get(node) ?? begin(node, after(node))
         await (patienceMs === 'endless' ? end : within(end, patienceMs))
-      })
+      }
+      await Promise.all(nodes.map((node) => turn(() => readOne(node))))
       return nodes.flatMap((node) => take(node, after(node)) ?? [])
     },
   }
-}
-
-/** `atOnce` at a time; the next begins when any one ends. */
-async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const waiting = items.values()
-  const worker = async () => {
-    for (const item of waiting) await work(item)
-  }
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
 }
 
 async function within(end: Promise<void>, limitMs: number): Promise<void> {

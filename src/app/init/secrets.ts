@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { Secret } from '#domain/secret'
 import { BadInput } from '../bad-input.ts'
-import type { SecretRef } from '../config/schema.ts'
+import type { SecretRef } from '../config/secret-schema.ts'
 import { secretOf } from '../config/secrets.ts'
 
 /** `file`: the name under which a typed one will lie beside the configuration. */

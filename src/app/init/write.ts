@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path'
 import { Document, isMap, isScalar, type Pair } from 'yaml'
 import { BadInput } from '../bad-input.ts'
-import type { SecretRef } from '../config/schema.ts'
+import type { SecretRef } from '../config/secret-schema.ts'
 import type { NodePart } from './nodes-part.ts'
 import type { GivenSecret } from './secrets.ts'
 import type { Setup } from './setup.ts'
@@ -57,7 +57,7 @@ function writeSecret(folder: string, given: Extract<GivenSecret, { is: 'typed' }
   writeFileSync(path, `${given.value.reveal()}\n`, { mode: 0o600 })
 }
 
-export function yamlOf(setup: Setup, refOf: (given: GivenSecret) => SecretRef): string {
+function yamlOf(setup: Setup, refOf: (given: GivenSecret) => SecretRef): string {
   const { proxmox } = setup
   const tokenSecret = refOf(proxmox.tokenSecret)
   const content = {

@@ -108,9 +108,10 @@ export function nodeOf(
 ): Node {
   const item = nodeItem(cluster, name)
   const status = look?.status
+  // Containers, and VMs before 9, have no memhost: `mem` is then what they take from their node.
   const guestBytes = (look?.guests ?? [])
     .filter((guest) => guest.status === 'running')
-    .reduce((sum, guest) => sum + (guest.memhost ?? 0), 0)
+    .reduce((sum, guest) => sum + (guest.memhost ?? guest.mem ?? 0), 0)
   const place = config.place?.(name)
   const cpuCores = status?.cpuinfo?.cpus ?? item?.maxcpu ?? 0
   const usedFraction = status?.cpu ?? item?.cpu

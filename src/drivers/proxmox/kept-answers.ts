@@ -13,6 +13,7 @@ const CONFIG = /^\/nodes\/[^/]+\/(qemu|lxc)\/\d+\/config$/
 const FACTS = [
   /^\/(version|access\/permissions|cluster\/options|cluster\/config\/nodes|cluster\/ceph\/status|cluster\/replication|cluster\/backup)$/,
   /^\/cluster\/ha\/(resources|rules|groups)$/,
+  /^\/cluster\/(backup|replication|nextid|mapping\/\w+)$/,
   /^\/nodes\/[^/]+\/(status|storage|network|apt\/versions|capabilities\/qemu\/migration)$/,
 ]
 /** 9.x refuses groups with a plain 500: they are rules now. */

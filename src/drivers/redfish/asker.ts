@@ -55,7 +55,7 @@ export function once<K extends keyof Known>(known: Known, name: K, ask: () => No
   return asked
 }
 
-function rootOf(asker: Asker): Promise<ServiceRoot> {
+export function rootOf(asker: Asker): Promise<ServiceRoot> {
   return once(asker.known, 'root', () => read(asker, 'read the service root', ROOT, serviceRoot))
 }
 

@@ -28,8 +28,8 @@ export type Place = {
   readonly lastReset: string
   /** Absent in cursors written before there was this, as are the next two. */
   readonly skips?: boolean
-  /** When a record was last changed in place. */
-  readonly lastChangeMs?: number
+  /** How the last records stood that a maker changes in place, by id. */
+  readonly marks?: Readonly<Record<string, string>>
 }
 
 /** Where the last record stands that we know; undefined where pages cannot begin anywhere. */
@@ -67,14 +67,28 @@ export function readFrom(cursor: string, pages: LogPages, lastReset: string): Lo
     lastCreated: last?.created ?? known?.lastCreated ?? '',
     lastReset: lastReset === '' ? (before?.lastReset ?? '') : lastReset,
     skips: pages.skips,
-    lastChangeMs: Math.max(known?.lastChangeMs ?? 0, ...sorted.map(({ changedMs }) => changedMs ?? 0)),
+    marks: newest({ ...(pages.isWhole ? {} : known?.marks), ...marksOf(sorted) }),
   }
   return { records, changed, events, cursor: JSON.stringify(place) }
 }
 
+/** More parts than these do not fail one after the other and are mended again. */
+const MARKS_LIMIT = 64
+
+const markOf = ({ changedMs, isOver }: LogRecord) => `${changedMs}${isOver ? ' over' : ''}`
+
+const marksOf = (sorted: readonly LogRecord[]) =>
+  Object.fromEntries(
+    sorted.filter(({ changedMs }) => changedMs !== undefined).map((record) => [record.id, markOf(record)]),
+  )
+
+/** Keys that are numbers stand in their order. */
+const newest = (marks: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(marks).slice(-MARKS_LIMIT))
+
 /** iLO counts a repetition in the record that it has, and marks that one repaired when it is over. */
-const changedSince = ({ lastId, lastChangeMs = 0 }: Place, sorted: readonly LogRecord[]): readonly LogRecord[] =>
-  sorted.filter(({ id, changedMs }) => id <= lastId && changedMs !== undefined && changedMs > lastChangeMs)
+const changedSince = ({ marks = {} }: Place, sorted: readonly LogRecord[]): readonly LogRecord[] =>
+  sorted.filter((record) => (marks[record.id] ?? markOf(record)) !== markOf(record))
 
 function wasCleared(before: Place, sorted: readonly LogRecord[], count: number): boolean {
   if (before.count === 0) return false

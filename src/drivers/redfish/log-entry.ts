@@ -76,8 +76,9 @@ export function toRecord(entry: LogEntry): LogRecord | undefined {
     atMs: createdMs > CLOCK_IS_SET_AFTER_MS ? createdMs : 'unknown',
     part: partOf(entry),
     kind,
-    state: stateOf(words, entry.Severity ?? ''),
-    edge: edgeOf(words, entry.Severity ?? ''),
+    // What is over has a severity of OK by now, and was worse.
+    state: isOver ? worse(stateOf(words, '')) : stateOf(words, entry.Severity ?? ''),
+    edge: edgeOf(words, isOver ? '' : (entry.Severity ?? '')),
     ...(Number.isNaN(changedMs) ? {} : { changedMs }),
     ...(isOver ? { isOver } : {}),
     ...readingOf(entry.Message ?? ''),
@@ -85,8 +86,11 @@ export function toRecord(entry: LogEntry): LogRecord | undefined {
   }
 }
 
+const worse = (state: PartState): PartState => (state === 'ok' ? 'warning' : state)
+
 function aboutOf(words: string): LogRecord['about'] {
-  if (/log (area )?(was |has been )?(reset|cleared)|LogCleared|clear(ed)? the .*log/i.test(words)) return 'log-cleared'
+  if (/log (area )?(was |has been )?(reset|cleared)|LogCleared|IML Cleared|clear(ed)? the .*log/i.test(words))
+    return 'log-cleared'
   return /log (is )?(almost )?full|LogFull/i.test(words) ? 'log-full' : 'part'
 }
 

@@ -165,6 +165,7 @@ function qdevice({ world }: PveCall): PveAnswer {
 function options({ world }: PveCall): PveAnswer {
   const { migrationNetworkIsCorosyncLink, shutdownPolicy } = world.cluster
   return data({
+    'allowed-tags': [],
     mac_prefix: 'BC:24:11',
     ...(migrationNetworkIsCorosyncLink === false ? { migration: { type: 'secure', network: MIGRATION_NETWORK } } : {}),
     ...(shutdownPolicy === 'conditional' ? {} : { ha: { shutdown_policy: shutdownPolicy } }),
@@ -178,7 +179,14 @@ function clusterTasks({ world, token, shuffled }: PveCall): PveAnswer {
   )
   const byNode = Map.groupBy(seen, (task) => task.node)
   const recent = [...byNode.values()].flatMap((tasks) => tasks.slice(-RECENT_TASKS))
-  return data(shuffled(recent.map((task) => ({ ...taskInList(task), saved: '1' }))))
+  return data(
+    shuffled(
+      recent.map((task) => {
+        const { pstart: _, ...item } = taskInList(task)
+        return { ...item, saved: '1' }
+      }),
+    ),
+  )
 }
 
 function pools({ world, token, shuffled }: PveCall): PveAnswer {

@@ -88,13 +88,15 @@ function status(call: PveCall): PveAnswer {
   const node = nodeAt(call)
   const used = usedMemory(call.world, node)
   const { versions } = node
+  const free = Math.max(0, node.memoryBytes - used)
   return data({
     pveversion: `pve-manager/${versions.pve ?? call.world.cluster.pveVersion}/14a22df3`,
     kversion: `Linux ${versions.kernel}`,
     'current-kernel': { sysname: 'Linux', machine: 'x86_64', release: versions.kernel, version: '#1 SMP' },
     'boot-info': { mode: 'efi' },
     cpuinfo: { cpus: node.cpuCores, cores: node.cpuCores, sockets: 1, model: node.cpuModel, user_hz: 100 },
-    memory: { total: node.memoryBytes, used, free: Math.max(0, node.memoryBytes - used) },
+    memory: { total: node.memoryBytes, used, free, available: free },
+    rootfs: { total: 12884901888, used: 269635584, free: 12615266304, avail: 12615266304 },
     loadavg: ['0.42', '0.40', '0.38'],
     cpu: 0.1,
     uptime: inSeconds(call.world.nowMs - node.bootedAtMs),
@@ -157,11 +159,22 @@ function packages(call: PveCall): PveAnswer {
     ...[kernel, pendingKernel].map((release) => [`proxmox-kernel-${release}-signed`, release] as const),
   ] as const
   return data(
-    told.flatMap(([Package, OldVersion]) =>
-      OldVersion === undefined ? [] : [{ Package, OldVersion, Version: OldVersion, CurrentState: 'Installed' }],
-    ),
+    told.flatMap(([Package, OldVersion]) => (OldVersion === undefined ? [] : [installed(Package, OldVersion)])),
   )
 }
+
+const installed = (Package: string, version: string) => ({
+  Package,
+  OldVersion: version,
+  Version: version,
+  CurrentState: 'Installed',
+  Arch: 'amd64',
+  Origin: 'Proxmox',
+  Priority: 'optional',
+  Section: 'admin',
+  Title: Package,
+  Description: Package,
+})
 
 function disks(call: PveCall): PveAnswer {
   const told = nodeAt(call).hardware.disks
@@ -177,6 +190,9 @@ function disks(call: PveCall): PveAnswer {
         health: 'PASSED',
         model: 'unknown',
         osdid: -1,
+        'osdid-list': null,
+        gpt: 1,
+        mounted: 0,
       })),
     ),
   )
