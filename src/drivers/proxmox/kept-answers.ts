@@ -11,16 +11,18 @@ const ENTRIES_LIMIT = 20_000
 
 const CONFIG = /^\/nodes\/[^/]+\/(qemu|lxc)\/\d+\/config$/
 const FACTS = [
-  /^\/(version|access\/permissions|cluster\/options|cluster\/config\/nodes|cluster\/ceph\/status)$/,
+  /^\/(version|access\/permissions|cluster\/options|cluster\/config\/nodes|cluster\/ceph\/status|cluster\/replication|cluster\/backup)$/,
   /^\/cluster\/ha\/(resources|rules|groups)$/,
   /^\/cluster\/(backup|replication|nextid|mapping\/\w+)$/,
   /^\/nodes\/[^/]+\/(status|storage|network|apt\/versions|capabilities\/qemu\/migration)$/,
 ]
+/** 9.x refuses groups with a plain 500: they are rules now. */
+const NOT_IN_THIS_RELEASE = /^\/cluster\/ha\/groups$/
 /** Whether a QDevice is there changes seldom; whether it is up must be asked each time. */
 const QDEVICE = '/cluster/config/qdevice'
 
 function keptForMs(path: string, reply: Reply<unknown>): number {
-  if (reply.is === 'refused' && reply.status !== 501) return 0
+  if (reply.is === 'refused' && reply.status !== 501 && !NOT_IN_THIS_RELEASE.test(path)) return 0
   if (CONFIG.test(path)) return CONFIGS_KEPT_MS
   if (FACTS.some((fact) => fact.test(path))) return FACTS_KEPT_MS
   return path === QDEVICE && isEmpty(reply) ? FACTS_KEPT_MS : 0

@@ -74,10 +74,13 @@ async function moveGuest(story: Story, input: MoveInput): Promise<MoveResult> {
   if (aborted) return { is: 'not-begun' }
   if (input.leaveToHaMs > 0) await waitForHa(story, input)
   const begun = await begin(story, input)
-  if (begun.is === 'there') return conclude(story, input, { is: 'already', measured: 'unmeasured' }, begun.at)
+  if (begun.is === 'there') return conclude(story, input, outcomeThere(begun.measured), begun.at)
   if (begun.is === 'refused') return conclude(story, input, { is: 'failed', text: begun.text })
   return followToTheEnd(story, input, begun)
 }
+
+const outcomeThere = (measured: Measured | undefined): Outcome =>
+  measured === undefined ? { is: 'already', measured: 'unmeasured' } : { is: 'done', measured }
 
 /** While paused no move begins, but for one whose partner has left already: they belong on one node, pause or not. */
 async function holdTogether(story: Story, input: MoveInput): Promise<void> {
@@ -108,24 +111,21 @@ const actOf = ({ move }: MoveInput): Act => ({
 async function waitForHa(story: Story, input: MoveInput): Promise<void> {
   const { move, leaveToHaMs } = input
   const sinceMs = await story.saga.nowMs()
-  const { hypervisor } = story.ports
   for (let nowMs = sinceMs; nowMs < sinceMs + leaveToHaMs; nowMs = await story.saga.nowMs()) {
     const begun = await look(story, `guest ${move.guest}, left to HA`, async () => {
       const query = { guest: move.guest, from: move.from, sinceMs: belongsSinceMs(input, sinceMs) }
-      if ((await hypervisor.findMigration(query)) !== undefined) return true
-      // It may have left long before we looked; from now on its task shows.
-      if (nowMs > sinceMs) return false
-      const where = await hypervisor.locate(move.guest, move.from)
-      return where.is === 'at' && where.node !== move.from
+      // Whoever left since the drain began did so by a task of its source.
+      return (await story.ports.hypervisor.findMigration(query)) !== undefined
     })
     if (begun || (await overhear(story, (await story.saga.nowMs()) + FOLLOW_EVERY_MS)) !== 'go-on') return
   }
 }
 
 type Begun =
-  | { readonly is: 'there'; readonly at: NodeName }
-  /** `isNew`: begun by this very call, so there is nothing to see yet. */
-  | { readonly is: 'following'; readonly handle: MigrationHandle; readonly isNew?: true }
+  /** `measured`: by the task of whoever moved it; absent: no task tells of the move. */
+  | { readonly is: 'there'; readonly at: NodeName; readonly measured?: Measured }
+  /** `isUnderWay`: begun or seen by this very step, so there is nothing new to see yet. */
+  | { readonly is: 'following'; readonly handle: MigrationHandle; readonly isUnderWay?: true }
   | { readonly is: 'refused'; readonly text: string }
 
 /**
@@ -139,7 +139,7 @@ async function begin(story: Story, input: MoveInput): Promise<Begun> {
   const act = async (): Promise<Begun> => ({
     is: 'following',
     handle: await hypervisor.migrate({ guest, from, to, mode, withLocalDisks }),
-    isNew: true,
+    isUnderWay: true,
   })
   const step = async (key: string): Promise<Json> => {
     const event = { kind: 'intends', act: actOf(input) } as const
@@ -176,7 +176,9 @@ async function lookBeforeMoving(story: Story, input: MoveInput, intendedAtMs: nu
   const { guest, from } = input.move
   const found = await hypervisor.findMigration({ guest, from, sinceMs: belongsSinceMs(input, intendedAtMs) })
   const progress = found === undefined ? undefined : await hypervisor.follow(found)
-  if (found !== undefined && progress?.is === 'running') return { is: 'following', handle: found }
+  if (found !== undefined && progress?.is === 'running') {
+    return { is: 'following', handle: found, isUnderWay: true }
+  }
   // One that failed is history; one that brought the guest away is ours to follow: it knows how long the pause was.
   const hasArrived = progress?.is === 'ended' && progress.outcome === 'ok'
   const target = hasArrived && progress.target !== 'unknown' ? progress.target : from
@@ -184,7 +186,7 @@ async function lookBeforeMoving(story: Story, input: MoveInput, intendedAtMs: nu
   if (where.is === 'missing') return { is: 'refused', text: `guest ${guest} is not in the cluster any more` }
   if (where.is === 'unknown') return { is: 'refused', text: `nobody knows where guest ${guest} is: ${where.reason}` }
   if (where.node !== from) {
-    return found !== undefined && hasArrived ? { is: 'following', handle: found } : { is: 'there', at: where.node }
+    return { is: 'there', at: where.node, ...(hasArrived ? { measured: progress.blackout } : {}) }
   }
   if (where.lock !== undefined) return { is: 'refused', text: `guest ${guest} is locked (${where.lock})` }
   return 'may-move'
@@ -195,13 +197,13 @@ const belongsSinceMs = ({ drainBeganMs }: MoveInput, nowMs: number) => Math.min(
 
 type Following = Extract<Begun, { readonly is: 'following' }>
 
-async function followToTheEnd(story: Story, input: MoveInput, { handle, isNew }: Following): Promise<MoveResult> {
+async function followToTheEnd(story: Story, input: MoveInput, { handle, isUnderWay }: Following): Promise<MoveResult> {
   const beganMs = await story.saga.nowMs()
   let shownMs = beganMs
   let cancelled: CancelReason | undefined
   let silentCount = 0
   let allowedMs = 0
-  const firstMs = isNew === true ? beganMs + lookAgainInMs(input, JUST_BEGUN, 0) : beganMs
+  const firstMs = isUnderWay === true ? beganMs + lookAgainInMs(input, JUST_BEGUN, 0) : beganMs
   let heard: Overheard = await overhear(story, firstMs)
   for (;;) {
     const progress = await look(story, `the move of guest ${input.move.guest}`, () => follow(story, handle))

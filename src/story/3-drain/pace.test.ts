@@ -5,14 +5,14 @@ const UNKNOWN = { transferredBytes: 'unknown', totalBytes: 'unknown', allowedPau
 const move = { forMs: 0, forecastMs: 20_000, isLive: true, pauseBudgetMs: 1000, progress: UNKNOWN }
 
 test('a move is left alone until it may be over by the plan, and by its own progress once it tells', () => {
-  expect(nextLookInMs(move)).toBe(21_400)
+  expect(nextLookInMs(move)).toBe(18_000)
   const half = { ...UNKNOWN, transferredBytes: 5e9, totalBytes: 10e9 }
-  expect(nextLookInMs({ ...move, forMs: 11_500, progress: half })).toBe(11_500)
+  expect(nextLookInMs({ ...move, forMs: 11_100, progress: half })).toBe(10_800)
 })
 
 test('one that is late is looked at again after a share of what it has lasted', () => {
   const late = [10_000, 25_000, 100_000, 1_000_000].map((forMs) => nextLookInMs({ ...move, forecastMs: 9_000, forMs }))
-  expect(late).toEqual([1_000, 2_000, 8_000, 24_000])
+  expect(late).toEqual([900, 2_250, 9_000, 24_000])
 })
 
 test('the pause that Proxmox allows itself cannot outgrow the budget unseen', () => {

@@ -1,20 +1,20 @@
 /** When a move under way is looked at again: seldom while it copies, often when it may be over. Pure. */
 import type { Known } from '#domain/measured'
 
-const SOONEST_LOOK_MS = 1_000
+const SOONEST_LOOK_MS = 500
 const LATEST_LOOK_MS = 30_000
 /** Of what it has lasted: a move that is late is looked at so much later again, so long ones cost no more looks than short ones. */
-const LATE_SHARE = 0.08
-/** A look a moment late finds it over; a look a moment early costs another. */
-const AFTER_THE_FORECAST_SHARE = 1.05
-const AFTER_THE_FORECAST_MS = 400
+const LATE_SHARE = 0.09
+/** A forecast is a little long as often as short: the first look comes a little early, and its progress tells the rest. */
+const FIRST_LOOK_SHARE = 0.9
 /** Where nobody forecast anything and no progress is told. */
 const UNFORECAST_LOOK_MS = 2_000
 /** Proxmox doubles the pause that it allows after six seconds without progress; it begins with `migrate_downtime`, 100 ms. */
 const PAUSE_DOUBLES_EVERY_MS = 6_000
 const PAUSE_ALLOWED_AT_FIRST_MS = 100
-/** Before the copy begins, and after it: the target's QEMU starts, locks come off. */
-const AROUND_THE_COPY_MS = 1_500
+/** Before the copy begins the target's QEMU starts; after it the guest switches over and locks come off. */
+const BEFORE_THE_COPY_MS = 1_100
+const AFTER_THE_COPY_MS = 800
 
 /**
  * How long a move under way need not be looked at: until it may be over, by its progress or else by the plan, and never for longer
@@ -33,7 +33,7 @@ export function nextLookInMs(move: {
 }): number {
   const { forMs, forecastMs, progress } = move
   const byProgressMs = untilCopiedMs(forMs, progress)
-  const leftMs = byProgressMs ?? forecastMs * AFTER_THE_FORECAST_SHARE + AFTER_THE_FORECAST_MS - forMs
+  const leftMs = byProgressMs ?? forecastMs * FIRST_LOOK_SHARE - forMs
   const isUnforecast = byProgressMs === undefined && forecastMs === 0
   const untilEndMs = isUnforecast ? UNFORECAST_LOOK_MS : leftMs
   const soonestMs = Math.max(SOONEST_LOOK_MS, forMs * LATE_SHARE)
@@ -45,9 +45,9 @@ function untilCopiedMs(
   { transferredBytes, totalBytes }: { readonly transferredBytes: Known<number>; readonly totalBytes: Known<number> },
 ): number | undefined {
   if (transferredBytes === 'unknown' || totalBytes === 'unknown' || transferredBytes <= 0) return undefined
-  const copiedForMs = Math.max(1, forMs - AROUND_THE_COPY_MS)
+  const copiedForMs = Math.max(1, forMs - BEFORE_THE_COPY_MS)
   const leftBytes = Math.max(0, totalBytes - transferredBytes)
-  return (leftBytes * copiedForMs) / transferredBytes + AROUND_THE_COPY_MS
+  return (leftBytes * copiedForMs) / transferredBytes + AFTER_THE_COPY_MS
 }
 
 function untilPauseMayGrowMs(move: Parameters<typeof nextLookInMs>[0]): number {
