@@ -21,6 +21,8 @@ export type Bmcs = Bmc & {
   examine(node: NodeName): Promise<readonly Check[]>
   /** Events from now on, where the configuration wants them and BMCs speak Redfish; until `close`. */
   listen(onEvent: (node: NodeName) => void, log: (text: string) => void): Promise<void>
+  /** No events any more; their listener's port is free again. */
+  stopListening(): Promise<void>
   close(): Promise<void>
 }
 
@@ -36,7 +38,12 @@ export function bmcsOf(config: Config, baseDir: string, clock: Clock): Bmcs {
   const cacheDir = join(config.stateDir, 'ipmi')
   const ipmi = ipmiBmc({ nodes: ipmiNodes, clock, cacheDir })
   const of = (node: NodeName): Bmc => (node in ipmiNodes ? ipmi : redfish)
-  const closes: (() => Promise<void>)[] = [redfish.close, ipmi.close]
+  let closeEvents = async () => {}
+  const stopListening = async () => {
+    const close = closeEvents
+    closeEvents = async () => {}
+    await close()
+  }
   return {
     identity: (node) => of(node).identity(node),
     power: (node) => of(node).power(node),
@@ -61,11 +68,13 @@ export function bmcsOf(config: Config, baseDir: string, clock: Clock): Bmcs {
       const askers = Object.keys(redfishNodes).map((node) => redfish.asker(nodeName(node)))
       if (way === 'off' || askers.length === 0) return
       const events = await listenForEvents({ askers, way, onEvent, log })
-      closes.unshift(events.close)
+      closeEvents = events.close
     },
+    stopListening,
     close: async () => {
       // Subscriptions are deleted by the same clients, so those end last.
-      for (const close of closes.splice(0)) await close()
+      await stopListening()
+      await Promise.all([redfish.close(), ipmi.close()])
     },
   }
 }

@@ -76,7 +76,9 @@ const bmcSchema = z.discriminatedUnion('kind', [
       user: z.string(),
       password: secretSchema,
       fingerprint256: z.string().optional(),
+      /** 'session' where basic sign-in is switched off; 'basic' leaves nothing behind at the BMC. */
       signIn: z.enum(['basic', 'session']).optional(),
+      /** '/redfish/v1/Systems/1', where one service stands for several nodes. */
       system: z.string().startsWith('/redfish/v1/Systems/').optional(),
     })
     .strict(),

@@ -11,6 +11,7 @@ import {
   cephConf,
   cephxKey,
   entities,
+  GUESTS_USER,
   keyringText,
   type MiniCeph,
   OSD_BYTES,
@@ -43,6 +44,8 @@ export type RealCeph = {
   readonly clientName: string
   readonly verifyKeyring: string
   readonly verifyName: string
+  /** For the disks of real guests; its key is in the cluster's own keyring. */
+  readonly guestsName: string
   readonly pools: readonly string[]
   readonly osds: readonly { readonly id: number; readonly host: NodeName }[]
   /** For the driver's `stopOsds`: stops one OSD in order, as `systemctl stop ceph-osd@N` on its node would. */
@@ -273,6 +276,7 @@ function handle(cluster: Cluster, pools: readonly string[], startedInMs: number)
     clientName: mini.client.name,
     verifyKeyring: keyring(VERIFY_USER),
     verifyName: VERIFY_USER,
+    guestsName: GUESTS_USER,
     pools,
     osds: mini.osds as RealCeph['osds'],
     stopOsdCommand: [process.execPath, fileURLToPath(new URL('stop-osd.ts', import.meta.url)), mini.dir, '{osd}'],

@@ -242,6 +242,8 @@ export type WorldGuest = {
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
+  /** A real process stands behind it: its live moves last as long as that one's, and end as they end. */
+  real?: true
   /** Somebody stopped it on purpose, or said that it may be. */
   stopSaidBy?: By
   lost: boolean
@@ -300,7 +302,16 @@ export type WorldMigration = {
   copyBeganAtMs?: number
   blackoutMs?: number
   willFail?: 'before-copy' | 'in-copy'
+  /** Of a real guest while it is copied: whoever moves its process writes here how that stands. */
+  real?: RealCopy
 }
+
+export type RealCopy =
+  | { is: 'wanted' }
+  /** Post-copy has begun: there is no way back, and nothing to cancel. */
+  | { is: 'switched' }
+  | { is: 'moved'; blackoutMs: number | 'unknown'; transferredBytes: number | 'unknown'; tookMs: number }
+  | { is: 'failed'; text: string }
 
 export type PgCounts = {
   total: number
