@@ -41,10 +41,15 @@ export function redfishClient(node: string, config: RedfishNode, deadlineMs?: nu
   let isRefused = false
   const fail = (doing: string, retry: Retry, text: string) =>
     new DriverError('redfish', `${node}: ${doing}`, { retry, text })
-  const signed = async (ask: Ask) => ({ ...ask, headers: { ...ask.headers, ...(await door.headers()) } })
+  const signed = (ask: Ask, headers: Record<string, string>): Ask => ({
+    ...ask,
+    headers: { ...ask.headers, ...headers },
+  })
   async function call(ask: Ask): Promise<Answer> {
-    const first = await http.send(await signed(ask))
-    const answer = first.status === 401 && door.anotherWay() ? await http.send(await signed(ask)) : first
+    const headers = await door.headers()
+    const first = await http.send(signed(ask, headers))
+    const isWorthMore = first.status === 401 && door.anotherWay(headers)
+    const answer = isWorthMore ? await http.send(signed(ask, await door.headers())) : first
     isRefused = answer.status === 401
     return answer
   }
@@ -99,7 +104,7 @@ export function redfishClient(node: string, config: RedfishNode, deadlineMs?: nu
     },
     stream: async (doing, path, onChunk, quit) => {
       const ask: Ask = { doing, method: 'GET', path, headers: { accept: 'text/event-stream' } }
-      return http.stream(await signed(ask), onChunk, quit)
+      return http.stream(signed(ask, await door.headers()), onChunk, quit)
     },
     wasRefused: () => isRefused,
     close: async () => {

@@ -94,8 +94,8 @@ function wasCleared(before: Place, sorted: readonly LogRecord[], count: number):
   if (before.count === 0) return false
   const known = sorted.find(({ id }) => id === before.lastId)
   if (known !== undefined) return known.created !== before.lastCreated
-  // Gone: cleared, or wrapped so far that a full log begins after it. A wrapped log does not shrink.
-  return count < before.count
+  // Gone: cleared, or wrapped so far that a full log begins after it. A wrapped log does not shrink, and its ids go on.
+  return count < before.count || (sorted.at(-1)?.id ?? 0) < before.lastId
 }
 
 function parseCursor(text: string): Place | undefined {

@@ -99,6 +99,13 @@ test('whatever a log does between two looks, no record that it still holds is mi
   )
 })
 
+test('a log that was cleared and filled up as far as before is not taken for one that wrapped', () => {
+  const { cursor } = readFrom('', whole([8, 9, 10].map((id) => record(id, `before ${id}`))), '')
+  const after = readFrom(cursor, whole([1, 2, 3].map((id) => record(id, `after ${id}`))), '')
+  expect(after.events).toEqual(['log-cleared'])
+  expect(after.records).toHaveLength(3)
+})
+
 test('the BMC’s own restart is told once', () => {
   const { cursor } = readFrom('', whole([]), '2026-11-01T00:00:00Z')
   const after = readFrom(cursor, whole([]), '2026-11-22T08:00:00Z')

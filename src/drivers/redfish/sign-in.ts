@@ -4,8 +4,8 @@ import type { Answer, Ask } from './http.ts'
 
 export type Door = {
   headers(): Promise<Record<string, string>>
-  /** After a 401: true where another way in is worth a second try. */
-  anotherWay(): boolean
+  /** After a 401 with these headers: true where another way in is worth a second try. */
+  anotherWay(used: Record<string, string>): boolean
   leave(): Promise<void>
 }
 
@@ -25,11 +25,12 @@ export function doorOf({ url, user, password, signIn }: SignIn, send: (ask: Ask)
   // Basic leaves nothing behind. AccountService.HTTPBasicAuth 'Disabled' answers 401 to a right password.
   let way: 'basic' | 'session' = signIn ?? 'basic'
   let session: Promise<Session | undefined> | undefined
+  let token: string | undefined
   async function open(): Promise<Session | undefined> {
     const body = { UserName: user, Password: password.reveal() }
     const answer = await send({ doing: 'sign in', method: 'POST', path: SESSIONS, body })
-    const token = answer.header('x-auth-token')
-    return answer.status < 300 && token !== undefined ? { token, place: answer.header('location') } : undefined
+    const given = answer.header('x-auth-token')
+    return answer.status < 300 && given !== undefined ? { token: given, place: answer.header('location') } : undefined
   }
   return {
     headers: async () => {
@@ -40,13 +41,19 @@ export function doorOf({ url, user, password, signIn }: SignIn, send: (ask: Ask)
         throw error
       })
       // Where sessions are switched off, or all are taken, basic may still open.
+      // None was free: the next call tries again.
+      if (now === undefined) session = undefined
+      token = now?.token
       return now === undefined ? basic : { 'x-auth-token': now.token }
     },
-    anotherWay: () => {
+    anotherWay: (used) => {
       if (signIn === 'basic') return false
+      // Two calls at once: the other one has found the way already.
+      if (session !== undefined && (token === undefined || used['x-auth-token'] !== token)) return true
       // A session ends by itself after some idle minutes, or with the BMC: then we sign in once more.
       way = 'session'
       session = undefined
+      token = undefined
       return true
     },
     leave: async () => {

@@ -22,6 +22,8 @@ export type ServedRedfish = {
   readonly fingerprint256: string
   readonly user: string
   readonly password: Secret
+  /** Sessions that are open at a node's BMC. */
+  sessionCount(node: NodeName): number
   close(): Promise<void>
 }
 
@@ -86,6 +88,7 @@ export async function serveRedfish(options: RedfishOptions): Promise<ServedRedfi
     fingerprint256,
     user: USER,
     password,
+    sessionCount: (node) => services.find(({ bmcOf }) => bmcOf === node)?.sessions.size ?? 0,
     close: async () => {
       await Promise.all([...services.map(({ events }) => events.close()), ...servers.map(stop)])
     },
@@ -205,6 +208,8 @@ function answer(service: Service, world: World, node: WorldNode, call: Call): Re
   if (call.path === SESSIONS && call.method === 'POST') return openSession(service, call)
   if (call.path !== ROOT && !isSignedIn(service, call)) return no(401, 'The user is not signed in.')
   if (call.method === 'DELETE') return remove(service, call)
+  if (call.path === SESSIONS)
+    return { status: 200, body: { '@odata.id': SESSIONS, 'Members@odata.count': service.sessions.size } }
   const resource =
     eventResource(vendor, paths, events, call.path) ??
     resourceAt({ world, node, vendor, paths, query: call.query }, call.path)
