@@ -30,11 +30,12 @@ let node: SshBench
 let silent: Server
 let silentPort = 0
 
-const logFolder = await mkdtemp(join(tmpdir(), 'coulisse-ha-log-'))
+let logFolder = ''
 const log = () => readFile(join(logFolder, 'ha.log'), 'utf8').catch(() => '')
 const failing = async (work: Promise<unknown>) => (await work.catch((error: unknown) => error)) as DriverError
 
 async function open() {
+  logFolder = await mkdtemp(join(tmpdir(), 'coulisse-ha-log-'))
   await mkdir(join(logFolder, 'osd', '4'), { recursive: true })
   node = await openSshBench({
     programs: { 'ha-manager': STAND_IN, systemctl: SYSTEMCTL },
