@@ -288,9 +288,9 @@ const sensorStatus = ({ state }: WorldSensor) => ({ State: 'Enabled', Health: HE
 
 function logs(look: Look, path: string): RedfishResource | undefined {
   const { node, vendor, paths } = look
-  for (const of of ['system', 'manager'] as const) {
-    const base = `${paths[of]}/LogServices`
-    const ids = [vendor.log, ...vendor.otherLogs].filter((log) => log.of === of).map(({ id }) => id)
+  for (const owner of ['system', 'manager'] as const) {
+    const base = `${paths[owner]}/LogServices`
+    const ids = [vendor.log, ...vendor.otherLogs].filter((log) => log.of === owner).map(({ id }) => id)
     // The hardware's own is not the first in the list.
     if (path === base)
       return collection(
@@ -300,7 +300,7 @@ function logs(look: Look, path: string): RedfishResource | undefined {
       )
     const id = ids.find((one) => path === `${base}/${one}`)
     if (id !== undefined) return logService(look, path, id)
-    const other = vendor.otherLogs.find((log) => log.of === of && path === `${base}/${log.id}/Entries`)
+    const other = vendor.otherLogs.find((log) => log.of === owner && path === `${base}/${log.id}/Entries`)
     if (other !== undefined) return collection(look, path, [])
   }
   const entries = `${paths.log}/Entries`
