@@ -99,6 +99,7 @@ test('a stream that breaks is opened again', async () => {
   resetBmc(world, node)
   node.bmc.state = 'up'
   await until(() => seen.events === 2)
+  expect(seen.log).toEqual([])
 })
 
 test('a subscription is deleted in the end, and that of a process that was killed by the next one', async () => {

@@ -208,6 +208,10 @@ describe.runIf(notReal === undefined)('a real Ceph through a maintenance', () =>
 
       await others('osd', 'set-group', 'noout', pve2)
       expect(nooutBlockers(await look(), pve2, false).map(({ kind }) => kind)).toEqual(['noout-by-others'])
+      const said = (await examineCeph(ours())).filter((one) => one.outcome !== 'fine')
+      expect(said).toMatchObject([
+        { subject: 'flags of pve2', mend: expect.stringContaining('unset-group noout pve2') },
+      ])
       await others('osd', 'unset-group', 'noout', pve2)
       for (const flag of ['norebalance', 'pause']) {
         await others('osd', 'set', flag)

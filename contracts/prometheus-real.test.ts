@@ -242,28 +242,23 @@ function chainTests(): void {
     const { signals } = await source.signals(cursor)
     const states = signals.flatMap((signal) => (signal.is === 'part' && signal.part === 'FAN2' ? [signal.state] : []))
     expect(states).toEqual(['critical', 'ok', 'critical', 'ok'])
-    await until('the alerts of FAN2 are over', async () => {
-      const resolved = queue.rows.filter(({ message }) => message.part === 'FAN2' && message.status === 'resolved')
-      return resolved.length > 0 ? true : undefined
-    })
   }, 60_000)
 
   test('while we cannot keep alerts Alertmanager sends them again; what it sends twice, after a power cut of its own, is one', async () => {
-    await queue.remove(queue.rows.map(({ id }) => id))
+    // Of FAN4 alone: the last alert of a test before may still be on its way.
+    const kept = () => queue.rows.filter(({ message }) => message.part === 'FAN4').map(({ message }) => message)
     queue.isAway = true
     await bmc.setFan('FAN4', 0)
     await until('two refusals', async () => (queue.refusals >= 2 ? true : undefined))
-    expect(queue.rows).toEqual([])
+    expect(kept()).toEqual([])
     queue.isAway = false
-    await until('the alert, sent again', async () => (queue.rows.length > 0 ? true : undefined))
+    await until('the alert, sent again', async () => (kept().length > 0 ? true : undefined))
     // Whom it told it forgets with its power.
     await chain.restartAlertmanager()
-    await until('the same alert once more', async () => (queue.rows.length > 1 ? true : undefined))
-    expect(new Set(queue.rows.map(({ message }) => message.key)).size).toBe(1)
+    await until('the same alert once more', async () => (kept().length > 1 ? true : undefined))
+    expect(new Set(kept().map(({ key }) => key)).size).toBe(1)
     await bmc.setFan('FAN4', 8400)
-    await until('its end', async () =>
-      queue.rows.some(({ message }) => message.status === 'resolved') ? true : undefined,
-    )
+    await until('its end', async () => (kept().some(({ status }) => status === 'resolved') ? true : undefined))
     const watch = new WatchOf(clock, alertSource(queue))
     const { detector } = await watch.round()
     expect(detector.nodes.pve3?.parts.FAN4?.episodes).toHaveLength(1)

@@ -6,9 +6,9 @@ import { proxmoxCeph } from '#drivers/proxmox/ceph-fallback'
 import { type ProxmoxClient, proxmoxClient } from '#drivers/proxmox/client'
 import type { ProxmoxConfig } from '#drivers/proxmox/config'
 import { type ProxmoxHypervisor, proxmoxHypervisor } from '#drivers/proxmox/hypervisor'
-import { type Replay, replayProxmox, type Tape } from './replay-proxmox.ts'
+import { REPLAY_NOW_MS, type Replay, replayProxmox, type Tape } from './replay-proxmox.ts'
 
-export const NOW_MS = 1_795_332_811_000
+export const NOW_MS = REPLAY_NOW_MS
 export const TOKEN = '11111111-2222-3333-4444-555555555555'
 
 export type Bench = {

@@ -24,6 +24,14 @@ test('the example configuration of docs/operations.md is accepted as it stands',
   expect(parseConfig(example, 'docs/operations.md').cluster).toBe('mad1')
 })
 
+test('so are Prometheus, Alertmanager and NetBox, beneath it', () => {
+  const [example = '', ...others] = [...textOf('docs/operations.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(
+    ([, text]) => text ?? '',
+  )
+  const monitoring = others.find((text) => text.startsWith('prometheus:'))
+  expect(parseConfig(`${example}${monitoring}`, 'docs/operations.md').netbox?.names).toEqual({ pve3: 'srv-0417' })
+})
+
 test('the Ceph user of docs/operations.md has the rights that the driver needs', () => {
   expect(textOf('docs/operations.md')).toContain(cephxCommand)
 })

@@ -1,12 +1,10 @@
 /** From the checked configuration to drivers behind ports. The only place that knows which driver stands for which port. */
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Role } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
-import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
-import type { IpmiNode } from '#drivers/ipmi/session'
 import { labClock } from '#drivers/lab/clock'
 import { type LabLink, labLink } from '#drivers/lab/link'
 import { labProbe } from '#drivers/lab/probe'
@@ -14,24 +12,22 @@ import { witnessedPublisher } from '#drivers/lab/witness'
 import { type CephFallbackConfig, type LeaseStore, proxmoxCeph } from '#drivers/proxmox/ceph-fallback'
 import { proxmoxHypervisor } from '#drivers/proxmox/hypervisor'
 import type { EntryPoint } from '#drivers/proxmox/transport'
-import type { RedfishNode } from '#drivers/redfish/client'
-import { redfishBmc } from '#drivers/redfish/redfish-bmc'
 import { smtpNotifier } from '#drivers/smtp/smtp-notifier'
 import { systemClock } from '#drivers/system/clock'
 import type { Ports } from '#ports/all'
-import type { Bmc } from '#ports/bmc'
-import type { Clock } from '#ports/clock'
 import type { Inventory } from '#ports/inventory'
 import type { Notifier } from '#ports/notifier'
 import type { Probe } from '#ports/probe'
 import type { Storage } from '#ports/storage'
+import { type Bmcs, bmcsOf } from './bmcs.ts'
 import type { Config } from './config/schema.ts'
 import { secretOf } from './config/secrets.ts'
 import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
 import type { KeptPlaces, Places } from './places.ts'
 import { placesFor } from './places-of-config.ts'
 
-export type Drivers = Omit<Ports, 'journal'> & {
+export type Drivers = Omit<Ports, 'journal' | 'bmc'> & {
+  readonly bmc: Bmcs
   readonly pages: FilePublisher
   readonly lab: LabLink | undefined
   close(): Promise<void>
@@ -51,7 +47,7 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
   const lab = config.lab === undefined ? undefined : labLink(config.lab.control)
   const clock = lab === undefined ? systemClock() : labClock(lab)
   const entryPoints = entryPointsOf(config, baseDir)
-  const bmc = bmcs(config, baseDir, clock)
+  const bmc = bmcsOf(config, baseDir, clock)
   const { places, netbox } = placesFor(config, configPath, { clock, bmc, keeping })
   const manager = haManagerOf(config, baseDir)
   const hypervisor = proxmoxHypervisor({
@@ -138,48 +134,6 @@ const noCeph: Storage = {
   deleteLease: refuseCeph,
   failMgr: refuseCeph,
   stopOsds: refuseCeph,
-}
-
-type ClosableBmc = Bmc & { close(): Promise<void> }
-
-/** Each node's BMC by its own protocol. */
-function bmcs(config: Config, baseDir: string, clock: Clock): ClosableBmc {
-  const redfishNodes: Record<string, RedfishNode> = {}
-  const ipmiNodes: Record<string, IpmiNode> = {}
-  for (const [node, { bmc }] of Object.entries(config.nodes)) {
-    const password = secretOf(bmc.password, baseDir)
-    if (bmc.kind === 'redfish') {
-      const { url, user, fingerprint256 } = bmc
-      redfishNodes[node] = { url, user, password, ...(fingerprint256 === undefined ? {} : { fingerprint256 }) }
-    } else {
-      const { host, port, user, cipherSuite, guidEncoding } = bmc
-      ipmiNodes[node] = {
-        host,
-        port,
-        user,
-        password,
-        ...(cipherSuite === undefined ? {} : { cipherSuite }),
-        ...(guidEncoding === undefined ? {} : { guidEncoding }),
-      }
-    }
-  }
-  const redfish = redfishBmc({ nodes: redfishNodes, clock })
-  const ipmi = ipmiBmc({ nodes: ipmiNodes, clock, cacheDir: join(config.stateDir, 'ipmi') })
-  const of = (node: NodeName): Bmc => (node in ipmiNodes ? ipmi : redfish)
-  return {
-    identity: (node) => of(node).identity(node),
-    power: (node) => of(node).power(node),
-    powerOn: (node) => of(node).powerOn(node),
-    softOff: (node) => of(node).softOff(node),
-    setLocate: (node, on) => of(node).setLocate(node, on),
-    fans: (node) => of(node).fans(node),
-    powerRestorePolicy: (node) => of(node).powerRestorePolicy(node),
-    hardware: (node) => of(node).hardware(node),
-    signals: (node, cursor) => of(node).signals(node, cursor),
-    close: async () => {
-      await Promise.all([redfish.close(), ipmi.close()])
-    },
-  }
 }
 
 /** Nobody probes: said so for every guest, never 0. */

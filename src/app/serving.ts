@@ -22,7 +22,10 @@ export async function serveControlPlane(
   const path = resolve(configPath)
   const config = readConfig(path)
   const log = (text: string) => process.stderr.write(`${new Date().toISOString()} ${text}\n`)
-  const end = untilSignal()
+  // A terminal that is closed hangs up too: then SIGHUP ends us. Elsewhere it asks for the configuration to be read again.
+  const isInTerminal = process.stderr.isTTY === true
+  const hangUps = isInTerminal ? undefined : hangUpsFromNow()
+  const end = untilSignal(isInTerminal ? ENDING_IN_TERMINAL : ENDING)
   const running = await Promise.race([startControlPlane(config, path, log), end])
   // Asked to end before it began: whatever was under way is taken up by the next process.
   if (typeof running === 'string') process.exit(0)
@@ -43,6 +46,7 @@ export async function serveControlPlane(
     await running.close()
     throw error
   }
+  hangUps?.take(running.reload)
   const why = await end
   // What hangs on the way out must not hold the machine up: everything that matters is in the database already.
   setTimeout(() => process.exit(0), END_LIMIT_MS).unref()
@@ -58,9 +62,27 @@ async function endPostgresOfParent(): Promise<void> {
   if (stateDir !== undefined) await stopEmbeddedPostgres(stateDir)
 }
 
-/** SIGINT, SIGTERM, or the end of the launcher that started us. */
-export async function untilSignal(): Promise<'signal' | 'parent-gone'> {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((name) => once(process, name))
+const ENDING = ['SIGINT', 'SIGTERM']
+const ENDING_IN_TERMINAL = [...ENDING, 'SIGHUP']
+
+/** One that comes during the start is heeded after it: several are one. */
+function hangUpsFromNow(): { take(heed: () => void): void } {
+  let isWaiting = false
+  let heed = () => {
+    isWaiting = true
+  }
+  process.on('SIGHUP', () => heed())
+  return {
+    take(next) {
+      heed = next
+      if (isWaiting) next()
+    },
+  }
+}
+
+/** One of the signals, or the end of the launcher that started us. */
+export async function untilSignal(names = ENDING_IN_TERMINAL): Promise<'signal' | 'parent-gone'> {
+  const signals = names.map((name) => once(process, name))
   const parentGone = new Promise<'parent-gone'>((resolve) => followParent(() => resolve('parent-gone')))
   return Promise.race([parentGone, ...signals.map((signal) => signal.then(() => 'signal' as const))])
 }

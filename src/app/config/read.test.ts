@@ -140,3 +140,16 @@ test('what is to go by ssh wants a key and known hosts, and a node may be found 
   expect(haManagerOf(config, '/etc/coulisse')).toBeDefined()
   expect(haManagerOf(parseConfig(GOOD, 'c.yaml'), '/etc/coulisse')).toBeUndefined()
 })
+
+test('BMCs: who signs in how, which system it is, and how events come; what makes no sense is named', () => {
+  const config = parseConfig(`${GOOD}watch: { events: { push: { listen: '0.0.0.0:8301' } } }\n`, 'c.yaml')
+  expect(config.watch).toEqual({ everyS: 60, atOnce: 16, events: { push: { listen: '0.0.0.0:8301' } } })
+  expect(parseConfig(`${GOOD}watch: { everyS: 30 }\n`, 'c.yaml').watch).toEqual({
+    everyS: 30,
+    atOnce: 16,
+    events: 'off',
+  })
+  for (const wrong of ['events: mail', 'events: { push: { listen: here } }', 'atOnce: 0']) {
+    expect(parseFaults(`${GOOD}watch: { ${wrong} }\n`).join()).toContain('$.watch.')
+  }
+})

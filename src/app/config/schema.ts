@@ -76,6 +76,10 @@ const bmcSchema = z.discriminatedUnion('kind', [
       user: z.string(),
       password: secretSchema,
       fingerprint256: z.string().optional(),
+      /** 'session' where basic sign-in is switched off; 'basic' leaves nothing behind at the BMC. */
+      signIn: z.enum(['basic', 'session']).optional(),
+      /** '/redfish/v1/Systems/1', where one service stands for several nodes. */
+      system: z.string().startsWith('/redfish/v1/Systems/').optional(),
     })
     .strict(),
   z
@@ -87,6 +91,23 @@ const bmcSchema = z.discriminatedUnion('kind', [
       password: secretSchema,
       cipherSuite: z.number().int().optional(),
       guidEncoding: z.enum(['smbios', 'ipmi', 'rfc4122']).optional(),
+    })
+    .strict(),
+])
+
+/** Between two rounds: BMCs stream their events, or push them to us. Most push to HTTPS alone. */
+const eventsSchema = z.union([
+  z.enum(['off', 'sse']),
+  z
+    .object({
+      push: z
+        .object({
+          listen: z.string().regex(/^[\w.:[\]-]+:\d+$/, 'host:port'),
+          url: z.url().optional(),
+          cert: z.string().optional(),
+          key: z.string().optional(),
+        })
+        .strict(),
     })
     .strict(),
 ])
@@ -186,9 +207,13 @@ export const configSchema = z
     technicianMail: z.string().optional(),
     roles: z.array(roleSchema).default([]),
     watch: z
-      .object({ everyS: z.number().min(5).default(60) })
+      .object({
+        everyS: z.number().min(5).default(60),
+        atOnce: z.number().int().min(1).max(64).default(16),
+        events: eventsSchema.default('off'),
+      })
       .strict()
-      .default({ everyS: 60 }),
+      .default({ everyS: 60, atOnce: 16, events: 'off' }),
     monitoringLabels: monitoringLabelsSchema.default({ rules: [] }),
     prometheus: prometheusSchema.optional(),
     alertmanager: alertmanagerSchema.optional(),

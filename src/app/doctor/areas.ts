@@ -30,26 +30,24 @@ export async function examineStorage(config: Config, path: string, drivers: Driv
   const byCommand = cephConfigOf(config, dirname(path), clock)
   if (byCommand !== undefined) return examineCeph(byCommand, Object.keys(config.nodes))
   const base = { area: 'ceph', subject: 'Ceph' } as const
-  if (config.ceph === 'none') {
-    return [{ ...base, outcome: 'fine', text: 'none, by the configuration' }]
-  }
+  if (config.ceph === 'none') return [{ ...base, outcome: 'fine', text: 'none, by the configuration' }]
   const seen = await storage.observe()
   if (seen === 'none') {
     const text = 'the configuration names one, and the cluster has none'
     return [{ ...base, outcome: 'missing', text, stages: ['isolate'], mend: 'ceph: none' }]
   }
   const text = `answers: ${seen.osds.length} OSDs, ${seen.monitors.length} monitors, ${seen.pools.length} pools`
-  const found: Check[] = [{ ...base, outcome: 'fine', text }]
-  if (storage.nooutScope === 'cluster') {
-    found.push({
+  const fine: Check = { ...base, outcome: 'fine', text }
+  return [
+    fine,
+    {
       ...base,
       outcome: 'dangerous',
       text: 'reached through Proxmox, noout is set for the whole cluster, and the token needs Sys.Modify on /',
       stages: ['isolate'],
       mend: './coulisse init --print-rights shows how to make a Ceph user that may less; then ceph: { conf: …, keyring: …, name: client.coulisse }',
-    })
-  }
-  return found
+    },
+  ]
 }
 
 /** Whom a finding and a work order would reach. */

@@ -2,6 +2,7 @@
 import { dirname } from 'node:path'
 import type { Check, CheckArea } from '#domain/check'
 import { DriverError } from '#domain/driver-error'
+import { examineProxmox } from '#drivers/proxmox/examine'
 import { readConfig } from '../config/read.ts'
 import type { Config } from '../config/schema.ts'
 import { type Drivers, entryPointsOf, makeDrivers } from '../drivers.ts'
@@ -9,7 +10,6 @@ import { examineNetboxOf } from '../places-of-config.ts'
 import { examineMail, examineNodeAccess, examineStorage, examineStore } from './areas.ts'
 import { examineBmcs } from './bmcs.ts'
 import { examineConfiguration } from './configuration.ts'
-import { examineEntryPoints } from './entry-points.ts'
 import { examineInventory } from './inventory.ts'
 import { examineMonitoring } from './monitoring.ts'
 
@@ -31,17 +31,20 @@ export async function examine(path: string): Promise<readonly Check[]> {
 }
 
 function areasOf(config: Config, path: string, drivers: Drivers): readonly Area[] {
+  const baseDir = dirname(path)
+  const { clock } = drivers
   return [
     { area: 'configuration', look: async () => examineConfiguration(config, path) },
     { area: 'database', look: () => examineStore(config, path) },
     {
       area: 'proxmox',
-      look: () => examineEntryPoints(entryPointsOf(config, dirname(path)), () => drivers.clock.nowMs()),
+      look: () =>
+        examineProxmox({ entryPoints: entryPointsOf(config, baseDir), clock, cephByApi: config.ceph === 'proxmox' }),
     },
     { area: 'ha-manager', look: () => examineNodeAccess(config, path) },
     { area: 'ceph', look: () => examineStorage(config, path, drivers) },
     { area: 'bmc', look: () => examineBmcs(config, drivers.bmc) },
-    { area: 'prometheus', look: async () => examineMonitoring(config, path, await drivers.clock.nowMs()) },
+    { area: 'prometheus', look: async () => examineMonitoring(config, path, await clock.nowMs()) },
     { area: 'inventory', look: async () => examineInventory(config, await drivers.hypervisor.observe()) },
     { area: 'inventory', look: () => examineNetboxOf(config, path) },
     { area: 'mail', look: () => examineMail(config) },

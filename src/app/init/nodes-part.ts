@@ -5,7 +5,7 @@ import { nodeName } from '#domain/ids'
 import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
 import { redfishBmc } from '#drivers/redfish/redfish-bmc'
 import { systemClock } from '#drivers/system/clock'
-import type { BmcIdentity } from '#ports/bmc'
+import type { Bmc, BmcIdentity } from '#ports/bmc'
 import { identityBlockers } from '#story/conditions/who'
 import { BadInput } from '../bad-input.ts'
 import { type Asker, askUntil } from './asker.ts'
@@ -162,11 +162,12 @@ async function identityOf({ node, bmc, password }: NodePart): Promise<BmcIdentit
   const clock = systemClock()
   if (bmc.kind === 'ipmi') {
     const { host, port, user } = bmc
-    return ipmiBmc({ nodes: { [node]: { host, port, user, password: password.value } }, clock }).identity(
-      nodeName(node),
-    )
+    return identityBy(ipmiBmc({ nodes: { [node]: { host, port, user, password: password.value } }, clock }), node)
   }
-  const driver = redfishBmc({ nodes: { [node]: { ...bmc, password: password.value } }, clock })
+  return identityBy(redfishBmc({ nodes: { [node]: { ...bmc, password: password.value } }, clock }), node)
+}
+
+async function identityBy(driver: Pick<Bmc, 'identity'> & { close(): Promise<void> }, node: string) {
   try {
     return await driver.identity(nodeName(node))
   } finally {

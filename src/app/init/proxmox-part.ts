@@ -45,7 +45,7 @@ export async function gatherProxmox(flags: InitFlags, asker: Asker): Promise<Pro
 }
 
 /** 'pve1.example', 'pve1.example:8006' and 'https://pve1.example:8006' are one address. Throws BadInput. */
-export function parseUrl(text: string): string {
+function parseUrl(text: string): string {
   const whole = text.includes('://') ? text.trim() : `https://${text.trim()}`
   if (!URL.canParse(whole) || !whole.startsWith('https://')) throw new BadInput([`${text} is no https address`])
   const url = new URL(whole)

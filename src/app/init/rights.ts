@@ -1,15 +1,14 @@
 /** The commands that give Coulisse the rights that it needs, and no more. Pure. */
 import { cephxCommand } from '#drivers/ceph/cephx-caps'
+import { ROLES, type Role } from '#drivers/proxmox/rights'
 
-const OBSERVE = ['Sys.Audit', 'VM.Audit', 'Datastore.Audit', 'Pool.Audit', 'Mapping.Audit', 'SDN.Audit']
-
-/** One role for what one stage needs, so that a right can be taken away with the stage. */
-const ROLES = [
-  { role: 'CoulisseObserve', rights: OBSERVE, path: '/' },
-  { role: 'CoulisseDrain', rights: ['VM.Migrate'], path: '/vms' },
-  { role: 'CoulissePower', rights: ['Sys.PowerMgmt'], path: '/nodes' },
-] as const
-const CEPH_ROLE = { role: 'CoulisseCeph', rights: ['Sys.Modify'], path: '/' } as const
+/** Where each role is given: what a token may is told by the nearest path that names it. */
+const PATHS: Readonly<Record<Role, string>> = {
+  CoulisseObserve: '/',
+  CoulisseDrain: '/vms',
+  CoulissePower: '/nodes',
+  CoulisseCeph: '/',
+}
 
 /**
  * `pveum` lines for one token. Its rights are those that it *and* its user have, and a role on /vms or /nodes replaces what would be
@@ -18,18 +17,15 @@ const CEPH_ROLE = { role: 'CoulisseCeph', rights: ['Sys.Modify'], path: '/' } as
  */
 export function tokenCommands(tokenId: string, { viaProxmox }: { readonly viaProxmox: boolean }): readonly string[] {
   const [user = '', id = ''] = tokenId.split('!')
-  const roles = viaProxmox ? [...ROLES, CEPH_ROLE] : ROLES
-  const paths = [...new Set(roles.map(({ path }) => path))]
-  const rolesAt = (at: string) => [
-    'CoulisseObserve',
-    ...roles.filter(({ role, path }) => path === at && role !== 'CoulisseObserve').map(({ role }) => role),
-  ]
+  const roles = (Object.keys(PATHS) as Role[]).filter((role) => viaProxmox || role !== 'CoulisseCeph')
+  const paths = [...new Set(roles.map((role) => PATHS[role]))]
+  const rolesAt = (at: string) => roles.filter((role) => role === 'CoulisseObserve' || PATHS[role] === at).join(',')
   return [
     `pveum user add ${user} --comment Coulisse`,
-    ...roles.map(({ role, rights }) => `pveum role add ${role} --privs '${rights.join(' ')}'`),
-    ...paths.map((path) => `pveum acl modify ${path} --users ${user} --roles ${rolesAt(path).join(',')}`),
+    ...roles.map((role) => `pveum role add ${role} --privs '${ROLES[role].join(' ')}'`),
+    ...paths.map((path) => `pveum acl modify ${path} --users ${user} --roles ${rolesAt(path)}`),
     `pveum user token add ${user} ${id} --privsep 1   # prints the secret, once`,
-    ...paths.map((path) => `pveum acl modify ${path} --tokens '${tokenId}' --roles ${rolesAt(path).join(',')}`),
+    ...paths.map((path) => `pveum acl modify ${path} --tokens '${tokenId}' --roles ${rolesAt(path)}`),
   ]
 }
 

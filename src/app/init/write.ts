@@ -57,7 +57,7 @@ function writeSecret(folder: string, given: Extract<GivenSecret, { is: 'typed' }
   writeFileSync(path, `${given.value.reveal()}\n`, { mode: 0o600 })
 }
 
-export function yamlOf(setup: Setup, refOf: (given: GivenSecret) => SecretRef): string {
+function yamlOf(setup: Setup, refOf: (given: GivenSecret) => SecretRef): string {
   const { proxmox } = setup
   const tokenSecret = refOf(proxmox.tokenSecret)
   const content = {

@@ -80,7 +80,7 @@ test('an answer in part, and targets of nobody, are said once', async () => {
   const { notes, cursor } = await source.signals('')
   expect(notes).toEqual([
     'prometheus answers in part only: a store is away',
-    'prometheus: 127.0.0.1:9521 is no node of ours',
+    'prometheus: targets of no node of ours: 127.0.0.1:9521',
   ])
   expect((await source.signals(cursor)).notes).toEqual([])
 })

@@ -49,7 +49,7 @@ export function prometheusSource(options: {
       const edges = readingEdges(memory, series, nowMs)
       const notes = new Set([
         ...answers.flatMap(({ warnings }) => warnings.map((one) => `prometheus answers in part only: ${one}`)),
-        ...series.strangers.map((one) => `prometheus: ${one} is no node of ours`),
+        ...strangersIn(series.strangers),
       ])
       const fresh = [...notes].filter((note) => !told.has(note))
       told = notes
@@ -60,6 +60,15 @@ export function prometheusSource(options: {
       }
     },
   }
+}
+
+const NAMES_SHOWN = 10
+
+/** A Prometheus holds much that is not ours: one line, however many. */
+function strangersIn(names: readonly string[]): readonly string[] {
+  if (names.length === 0) return []
+  const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : ''
+  return [`prometheus: targets of no node of ours: ${[...names].sort().slice(0, NAMES_SHOWN).join(', ')}${more}`]
 }
 
 export function windowOf(readAtMs: number | undefined, nowMs: number): number {

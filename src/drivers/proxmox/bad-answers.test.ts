@@ -104,7 +104,7 @@ const CUT: Readonly<Record<string, { readonly answer: Handler; readonly text: Re
   'an empty body': { answer: (response) => response.end(), text: /not Proxmox's JSON: empty/ },
   'a 200 that holds an error': {
     answer: (response) => response.end('{"data":null,"message":"internal error"}'),
-    text: /unknown shape/,
+    text: /200, and an error inside: internal error/,
   },
 }
 

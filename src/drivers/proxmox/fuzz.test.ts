@@ -199,7 +199,7 @@ test('one answer that is changed spoils no look with anything but a DriverError'
         await everyQuestion(over(tape, spoilt, spoil))
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 50 },
   )
 }, 60_000)
 

@@ -1,6 +1,7 @@
 /** The hypervisor port over Proxmox VE's API. It translates; it decides nothing. */
 import type { Hypervisor } from '#ports/hypervisor'
 import { proxmoxClient } from './client.ts'
+import { clockWatch } from './clock-watch.ts'
 import type { ProxmoxConfig } from './config.ts'
 import { haView } from './ha.ts'
 import { hardware } from './hardware.ts'
@@ -9,6 +10,7 @@ import { kindMemory } from './kinds.ts'
 import { migrations } from './migration.ts'
 import { observer } from './observe.ts'
 import { shutdowns } from './shutdown.ts'
+import { tlsTransport } from './transport.ts'
 import { listedOn, locate, nodeOnline, runningOn } from './whereabouts.ts'
 import * as wire from './wire.ts'
 
@@ -23,11 +25,12 @@ export type ProxmoxHypervisor = Hypervisor & {
  * DriverError whose `retry` says whether it passes by itself (no quorum, a lock) or not (rights, unknown node).
  */
 export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
-  const client = proxmoxClient(config)
+  const clocks = clockWatch(config.clock, config.transport ?? tlsTransport)
+  const client = proxmoxClient({ ...config, transport: clocks.watched })
   const { whole, again } = keepAnswers(client, config.clock)
   const kinds = kindMemory()
-  const observeWhole = observer(whole, config)
-  const observeAgain = observer(again, config)
+  const observeWhole = observer(whole, config, clocks.faults)
+  const observeAgain = observer(again, config, clocks.faults)
   return {
     ...migrations({ client, facts: again, kinds, config }),
     async observe(options) {

@@ -13,6 +13,7 @@ const CONFIG = /^\/nodes\/[^/]+\/(qemu|lxc)\/\d+\/config$/
 const FACTS = [
   /^\/(version|access\/permissions|cluster\/options|cluster\/config\/nodes|cluster\/ceph\/status)$/,
   /^\/cluster\/ha\/(resources|rules|groups)$/,
+  /^\/cluster\/(backup|replication|nextid|mapping\/\w+)$/,
   /^\/nodes\/[^/]+\/(status|storage|network|apt\/versions|capabilities\/qemu\/migration)$/,
 ]
 /** Whether a QDevice is there changes seldom; whether it is up must be asked each time. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
-import { type Bench, bench } from '#contracts/proxmox-bench'
+import { type Bench, bench, NOW_MS } from '#contracts/proxmox-bench'
 import { cluster } from '#contracts/proxmox-tape'
 import { composed, dataOf, recording, type Tape } from '#contracts/replay-proxmox'
 import { nodeName, vmid } from '#domain/ids'
@@ -277,4 +277,11 @@ test('where HA was never used the LRM is absent, and that is no gap', async () =
   expect(seen.nodes.map((node) => node.lrm.state)).toEqual(['absent', 'absent', 'absent'])
   expect(seen.blind).toEqual([])
   expect(seen.crmMaster).toBeUndefined()
+})
+
+test('an entry point whose clock is an hour off makes a look blind: tasks could not be found there', async () => {
+  const clock = { nowMs: async () => NOW_MS + 3_600_000, sleepUntil: async () => {} }
+  made = await bench(['pve1', 'pve2'], cluster, { clock })
+  const { blind } = await made.hypervisor.observe()
+  expect(blind.join()).toMatch(/the clock of pve1 is 3(599|600|601) s behind ours: tasks there cannot be found/)
 })

@@ -69,7 +69,14 @@ const DELAY_LIMIT_MS = 15_000
 const OVERTAKEN_LIMIT_MS = 2_000
 const OLD_ANSWERS_LIMIT = 2_000
 
-type Answer = { readonly status: number; readonly reason: string; readonly type: string; readonly body: Buffer }
+type Answer = {
+  readonly status: number
+  readonly reason: string
+  readonly type: string
+  /** The node's own clock; what the way makes up has none of it. */
+  readonly date?: string
+  readonly body: Buffer
+}
 type Asked = { readonly method: string; readonly url: string; readonly token: string; readonly body: Buffer }
 
 const MADE_UP: readonly Answer[] = [
@@ -261,12 +268,14 @@ function answerOf(back: IncomingMessage, body: Buffer): Answer {
     status: back.statusCode ?? 0,
     reason: back.statusMessage ?? '',
     type: back.headers['content-type'] ?? '',
+    ...(back.headers.date === undefined ? {} : { date: back.headers.date }),
     body,
   }
 }
 
-const headersOf = ({ type, body }: Answer) => ({
+const headersOf = ({ type, date, body }: Answer) => ({
   'content-length': body.length,
+  ...(date === undefined ? {} : { date }),
   ...(type === '' ? {} : { 'content-type': type }),
 })
 

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { examine } from '#app/doctor/doctor'
 import { nobody } from '#app/init/asker'
 import type { InitFlags } from '#app/init/flags'
+import { nodeKeySteps } from '#app/init/node-key'
 import { DEFAULT_TOKEN_ID } from '#app/init/proxmox-part'
 import { cephUserCommand, tokenCommands } from '#app/init/rights'
 import { gatherSetup } from '#app/init/setup'
@@ -21,6 +22,9 @@ type Options = Omit<InitFlags, Lists | 'trustOnFirstUse'> & {
   readonly force?: boolean
   readonly nonInteractive?: boolean
   readonly printRights?: boolean
+  readonly printAuthorizedKeys?: string
+  readonly keyRights: string
+  readonly keyFrom?: string
 }
 
 const HELP = `
@@ -33,6 +37,7 @@ written to files of mode 600 beside the configuration, never into it.
 
   coulisse init
   coulisse init --print-rights
+  coulisse init --print-authorized-keys /etc/coulisse/id_ed25519.pub --entry-point pve1.example
   coulisse init --non-interactive --entry-point pve1.example --entry-point pve2.example \\
     --fingerprint AA:… --fingerprint BB:… --token-secret file:/etc/coulisse/token \\
     --nodes nodes.csv --bmc-password env:BMC_PASSWORD --smtp mail.example --operator-mail noc@example.net
@@ -47,6 +52,13 @@ export function addInitCommand(program: Command): void {
     .option('--force', 'write over a file that is there')
     .option('--non-interactive', 'ask nobody: what no flag says is a fault, or its preset')
     .option('--print-rights', 'print the commands that give Coulisse its rights, and nothing else')
+    .option('--print-authorized-keys <KEY.pub>', 'print how nodes take this ssh key, and nothing else')
+    .option(
+      '--key-rights <LIST>',
+      'what it may do there: maintenance-mode, stop-osd, ceph',
+      'maintenance-mode,stop-osd',
+    )
+    .option('--key-from <ADDRESSES>', 'the addresses that may use it')
     .option('--entry-point <URL>', 'a node’s API; at least two nodes (repeat)', gather)
     .option('--fingerprint <SHA256>', 'a certificate to trust, of a node or a BMC (repeat)', gather)
     .option('--trust-on-first-use', 'trust the certificates as they are shown')
@@ -74,6 +86,7 @@ const gather = (one: string, before: readonly string[] = []) => [...before, one]
 
 async function init(options: Options): Promise<void> {
   if (options.printRights === true) return printRights(options)
+  if (options.printAuthorizedKeys !== undefined) return printNodeKey(options, options.printAuthorizedKeys)
   const path = resolve(options.out)
   refuseExisting(path, options.force === true)
   const say = (text: string) => void process.stdout.write(`${text}\n`)
@@ -104,5 +117,13 @@ function printRights({ tokenId = DEFAULT_TOKEN_ID, ceph = 'command', cephKeyring
     ...tokenCommands(tokenId, { viaProxmox: ceph === 'proxmox' }),
     ...(ceph === 'command' ? ['', '# where ceph works, as root: the Ceph user', cephUserCommand(cephKeyring)] : []),
   ]
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+function printNodeKey({ entryPoint = [], keyRights, keyFrom }: Options, publicKey: string): void {
+  const hosts = entryPoint.map((text) => text.replace(/^https?:\/\//, '').replace(/[:/].*$/, ''))
+  const nodes = hosts.length === 0 ? ['NODE'] : hosts
+  const from = keyFrom === undefined ? {} : { from: keyFrom }
+  const lines = nodeKeySteps({ publicKey: resolve(publicKey), rights: keyRights, nodes, ...from })
   process.stdout.write(`${lines.join('\n')}\n`)
 }

@@ -13,7 +13,7 @@ import type { World, WorldNode } from '#lab/world/state'
 import type { Answer } from '#lab/world/surface'
 import { type LabCertificate, selfSignedCertificate } from '../tls.ts'
 import { type EventService, eventResource, eventService } from './events.ts'
-import { type Paths, pathsOf, type Query, type RedfishResource, ROOT, resourceAt } from './resources.ts'
+import { type Paths, pathsOf, type Query, type RedfishResource, ROOT, resourceAt, USER } from './resources.ts'
 import { VENDORS, type Vendor, type VendorName, vendorCalled } from './vendors.ts'
 
 export type ServedRedfish = {
@@ -37,7 +37,6 @@ export type RedfishOptions = {
   readonly vendors?: Readonly<Record<string, VendorName>>
 }
 
-const USER = 'coulisse'
 const PASSWORD_DIGITS = 16
 const TOKEN_BYTES = 16
 const BODY_LIMIT_BYTES = 64 * 1024

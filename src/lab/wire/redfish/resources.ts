@@ -8,6 +8,9 @@ export type RedfishResource = Readonly<Record<string, unknown>>
 export type Query = { readonly skip: number; readonly expand: boolean }
 
 export const ROOT = '/redfish/v1'
+/** The one user of the lab's BMCs. */
+export const USER = 'coulisse'
+const ACCOUNTS = `${ROOT}/AccountService/Accounts`
 const ENTRIES_A_PAGE = 50
 const MIB = 2 ** 20
 
@@ -98,6 +101,10 @@ function top(look: Look, path: string): RedfishResource | undefined {
       return chassis(look)
     case paths.manager:
       return manager(look)
+    case ACCOUNTS:
+      return collection(look, path, [`${ACCOUNTS}/2`])
+    case `${ACCOUNTS}/2`:
+      return resource(look, path, '#ManagerAccount.v1_11_0.ManagerAccount', { UserName: USER, RoleId: 'Operator' })
     default:
       return undefined
   }
