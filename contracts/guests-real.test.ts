@@ -14,6 +14,8 @@ import { withoutCeph } from '#lab/real/attach'
 import { type RealCeph, startRealCeph } from '#lab/real/ceph-cluster'
 import { withRealGuests } from '#lab/real/guests/as-real'
 import { followWorld } from '#lab/real/guests/follow-world'
+import { joinGuests } from '#lab/real/guests/join-guests'
+import { namespacesOf } from '#lab/real/guests/net'
 import { type RealGuests, type RealMove, startRealGuests } from '#lab/real/guests/real-guests'
 import { pve1, pve2, pve3, pve4, smallLab, smallSnapshot } from '#lab/testing/small-world'
 import { serveProxmox } from '#lab/wire/proxmox/serve'
@@ -212,6 +214,41 @@ if (why === undefined) {
       expect(lab.state.guests['101']).toMatchObject({ node: pve3, runsOn: [pve3] })
       expect((await guests.ask(G101)).uptimeS).toBeGreaterThan(0)
       expect(lab.state.brokenPromises).toEqual([])
+    },
+    MOVE_LIMIT_MS,
+  )
+
+  test(
+    'a guest that joins a world is moved by it and probed in its time, and leaves nothing behind',
+    async () => {
+      const g103 = vmid(103)
+      const lab = smallLab({ snapshot: withRealGuests(withoutCeph(smallSnapshot()), [g103]) })
+      const log = (line: string) => console.log(line)
+      const own = join(dir, 'joined')
+      const options = { lab, ceph, dir: own, cacheDir: cacheDir(), onChange: () => undefined, log }
+      const joined = await joinGuests({ ...options, vmids: [g103] })
+      const beganMs = lab.state.nowMs
+      const passes = setInterval(() => lab.advanceTo(lab.state.nowMs + LOOKS_APART_MS), LOOKS_APART_MS)
+      const request = { guest: g103, from: pve1, to: pve2, mode: 'live', withLocalDisks: false, by: 'us' } as const
+      try {
+        const started = commands.startMigration(lab.state, request)
+        if (started.is === 'refused') throw new Error(started.text)
+        await until('the task to end', () => lab.state.tasks[started.value]?.status === 'stopped')
+        const { moves, troubles } = await joined.story()
+        const reading = await joined.probe({ guest: g103, fromMs: beganMs, toMs: lab.state.nowMs })
+        console.log(JSON.stringify(reading))
+        expect(lab.state.tasks[started.value]?.exitStatus).toBe('OK')
+        expect(troubles).toEqual([])
+        expect(moves).toMatchObject([{ guest: g103, from: pve1, to: pve2 }])
+        expect(moves[0]?.bootIdAfter).toBe(moves[0]?.bootIdBefore)
+        expect(reading).toMatchObject({ is: 'measured', guest: g103, fromMs: beganMs, intervalMs: 10 })
+        expect(reading.is === 'measured' && reading.longestGapMs).toBeGreaterThan(0)
+      } finally {
+        clearInterval(passes)
+        await joined.stop()
+      }
+      expect(await namespacesOf(own)).toEqual([])
+      expect(await joined.guests.processesOn(pve2)).toEqual([])
     },
     MOVE_LIMIT_MS,
   )

@@ -104,6 +104,10 @@ export function summarize(facts: {
   }
 }
 
+/** Every real guest that moved is proven to be the one that it was before: the same boot. */
+export const keptRunning = ({ realGuests = [] }: DemoSummary) =>
+  realGuests.every(({ bootIdBefore, bootIdAfter }) => bootIdBefore === bootIdAfter && bootIdAfter !== 'unknown')
+
 const at = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString())
 
 function reportPath(event: JournalRow['event']): readonly string[] {

@@ -16,7 +16,7 @@ const PROGRAMS = [
   ['ipmitool', 'ipmitool'],
 ] as const
 
-/** What real guests need besides. The image of QEMU for disks on RBD is a library, not a program. */
+/** What real guests need besides. QEMU's part for disks on RBD is a library, not a program. */
 const GUEST_PROGRAMS = [
   ['qemu-system-x86_64', 'qemu-system-x86'],
   ['busybox', 'busybox-static'],

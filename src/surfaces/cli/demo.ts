@@ -5,6 +5,7 @@ import { BadInput } from '#app/bad-input'
 import { cleanDemo, type Demo, launchDemo } from '#app/demo/launch'
 import { type PlayedDemo, playDemo } from '#app/demo/play'
 import { defaultStateDir } from '#app/demo/state-folder'
+import { keptRunning } from '#app/demo/summary'
 import { summaryText } from './demo-summary.ts'
 import { LiveView } from './live.ts'
 
@@ -93,7 +94,8 @@ async function finish(demo: Demo, played: PlayedDemo, options: Options, signal: 
     return
   }
   const { summary } = played
-  process.exitCode = summary.ending === 'done' && summary.brokenPromises.length === 0 ? 0 : 1
+  const isGood = summary.ending === 'done' && summary.brokenPromises.length === 0 && keptRunning(summary)
+  process.exitCode = isGood ? 0 : 1
   process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, demo.stateDir))
   if (options.headless) return
   process.stderr.write(`\nLook around: ${demo.url}   (Ctrl-C ends everything)\n`)

@@ -68,6 +68,7 @@ class Follower {
     const { migrations } = options.lab.state
     // Whoever moved these died with an earlier lab.
     for (const one of Object.values(migrations)) if (one.real) this.#conclude(one.id, LAB_IS_NEW)
+    this.time.note(options.lab.state.nowMs, Date.now())
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
   }
 

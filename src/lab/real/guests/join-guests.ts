@@ -4,7 +4,6 @@ import type { ProbeReading } from '#domain/measurement'
 import { guestOf } from '#lab/world/guests'
 import type { LabWorld } from '#lab/world/lab-world'
 import type { RealCeph } from '../ceph-cluster.ts'
-import { failed } from '../processes.ts'
 import { type FollowedGuests, followWorld, type RealStory } from './follow-world.ts'
 import { type RealGuests, startRealGuests } from './real-guests.ts'
 
@@ -29,13 +28,18 @@ export async function joinGuests(options: {
   readonly log: (line: string) => void
 }): Promise<JoinedGuests> {
   const { lab, vmids, onChange, log } = options
-  const at = new Map(vmids.map((vmid) => [vmid, runsAt(lab, vmid)] as const))
+  const at = new Map<Vmid, NodeName>()
+  for (const vmid of vmids) {
+    const [node] = guestOf(lab.state, vmid)?.runsOn ?? []
+    if (node === undefined) log(`guest ${vmid} does not run in its cluster: it is not made real`)
+    else at.set(vmid, node)
+  }
   const guests = await startRealGuests({
     ...options,
     nodes: Object.values(lab.state.nodes).map(({ name }) => name),
     guests: [...at].map(([vmid, node]) => ({ vmid, node })),
   })
-  for (const vmid of vmids) {
+  for (const vmid of at.keys()) {
     const guest = guestOf(lab.state, vmid)
     if (guest !== undefined) guest.real = true
   }
@@ -51,12 +55,6 @@ export async function joinGuests(options: {
       await followed.settled()
     },
   }
-}
-
-function runsAt(lab: LabWorld, vmid: Vmid): NodeName {
-  const [node] = guestOf(lab.state, vmid)?.runsOn ?? []
-  if (node === undefined) throw failed(`make guest ${vmid} real`, new Error('it does not run in its cluster'))
-  return node
 }
 
 async function readProbe(guests: RealGuests, { time }: FollowedGuests, query: ProbeQuery): Promise<ProbeReading> {

@@ -105,16 +105,18 @@ async function batch(namespace: string, lines: readonly string[]): Promise<void>
 
 /** Ends what runs in this state folder's namespaces and removes them; QEMU itself does not run there. Repeating it changes nothing. */
 export async function endGuestNet(dir: string): Promise<void> {
-  const listed = await ip(['netns', 'list']).catch(() => undefined)
-  const ours = (listed?.stdout ?? '')
-    .split('\n')
-    .map((line) => line.split(' ')[0] ?? '')
-    .filter((name) => name.startsWith(`${prefixOf(dir)}-`))
-  for (const namespace of ours) {
+  for (const namespace of await namespacesOf(dir)) {
     await endProcessesIn(namespace)
     const ran = await ip(['netns', 'del', namespace])
     if (ran.code !== 0) throw failed(`remove the network namespace ${namespace}`, new Error(ran.stderr.trim()))
   }
+}
+
+/** Of this state folder, by name; none where there is no `ip`. */
+export async function namespacesOf(dir: string): Promise<readonly string[]> {
+  const listed = await ip(['netns', 'list']).catch(() => undefined)
+  const names = (listed?.stdout ?? '').split('\n').map((line) => line.split(' ')[0] ?? '')
+  return names.filter((name) => name.startsWith(`${prefixOf(dir)}-`))
 }
 
 /** Nobody but us is in a namespace that we made under a name of ours. */

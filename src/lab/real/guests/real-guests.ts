@@ -87,7 +87,9 @@ export type MoveOptions = {
 const BOOT_LIMIT_MS = 180_000
 const BOOT_LOOKS_APART_MS = 250
 const ASK_LIMIT_S = 4
-const ASK_LOOKS_LIMIT = 3
+/** Before a move it waits for this, after it nothing does. */
+const ASK_BEFORE_LOOKS_LIMIT = 3
+const ASK_AFTER_LOOKS_LIMIT = 15
 const GET_URL =
   'import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=float(sys.argv[2])).read().decode())'
 /** The prober's window around a move: what a switch that learns late costs is part of it. */
@@ -259,7 +261,7 @@ async function lastWords(parts: Parts, guest: Vmid, node: NodeName): Promise<str
 
 async function moveGuest(parts: Parts, asked: MoveOptions) {
   const { guest, from, to } = asked
-  const bootIdBefore = await bootIdOf(parts, guest)
+  const bootIdBefore = await bootIdOf(parts, guest, ASK_BEFORE_LOOKS_LIMIT)
   const beganAtMs = Date.now()
   const outcome = await attempt(parts, asked)
   // The source is ended only when the target has been seen running; an attempt that came to nothing leaves no target behind.
@@ -294,7 +296,7 @@ async function tell(parts: Parts, move: Move, outcome: PostCopy): Promise<RealMo
   const seen = probe === 'unmeasured' ? undefined : probe
   return {
     ...move,
-    bootIdAfter: await bootIdOf(parts, move.guest),
+    bootIdAfter: await bootIdOf(parts, move.guest, ASK_AFTER_LOOKS_LIMIT),
     hypervisorPauseMs: outcome.is === 'moved' ? outcome.downtimeMs : 'unknown',
     hypervisorResolutionMs: QMP_RESOLUTION_MS,
     probeGapMs: seen === undefined ? 'unmeasured' : Math.round(seen.longestGapMs),
@@ -305,8 +307,8 @@ async function tell(parts: Parts, move: Move, outcome: PostCopy): Promise<RealMo
   }
 }
 
-async function bootIdOf(parts: Parts, guest: Vmid): Promise<Known<string>> {
-  for (let look = 1; look <= ASK_LOOKS_LIMIT; look++) {
+async function bootIdOf(parts: Parts, guest: Vmid, looksLimit: number): Promise<Known<string>> {
+  for (let look = 1; look <= looksLimit && !parts.isStopping; look++) {
     const word = await askGuest(parts, guest).catch(() => undefined)
     if (word !== undefined) return word.bootId
   }
