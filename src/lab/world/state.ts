@@ -244,6 +244,8 @@ export type WorldGuest = {
   arrivedByOthersAtMs?: number
   /** A real process stands behind it: its live moves last as long as that one's, and end as they end. */
   real?: true
+  /** Of a real guest: every interval and gap that the real prober told of it, so that a page may say them. */
+  probedMs?: number[]
   /** Somebody stopped it on purpose, or said that it may be. */
   stopSaidBy?: By
   lost: boolean

@@ -47,7 +47,14 @@ export async function joinGuests(options: {
   return {
     guests,
     isReal: (guest) => at.has(guest),
-    probe: (query) => readProbe(guests, followed, query),
+    probe: async (query) => {
+      const reading = await readProbe(guests, followed, query)
+      const guest = guestOf(lab.state, query.guest)
+      if (guest !== undefined && reading.is === 'measured') {
+        guest.probedMs = [...(guest.probedMs ?? []), reading.longestGapMs, reading.intervalMs]
+      }
+      return reading
+    },
     story: () => followed.story(),
     stop: async () => {
       followed.halt()
