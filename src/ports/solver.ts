@@ -18,7 +18,7 @@ export type Row = {
 export type Milp = { readonly columns: readonly Column[]; readonly rows: readonly Row[] }
 
 export type SolverAnswer =
-  /** Proven: nothing costs less than `bound`, and `values` (one a column) costs `cost`. Equal when `is` is 'optimal'. */
+  /** Proven: nothing costs less than `bound`, and `values` (one a column) costs `cost`. 'optimal': they are as good as equal. */
   | {
       readonly is: 'optimal' | 'feasible'
       readonly cost: number

@@ -35,6 +35,7 @@ export class HighsSolver implements Solver {
       id,
       text: modelText(problem),
       columnCount: problem.columns.length,
+      isWhole: problem.columns.some((column) => column.isWhole),
       limitS: limitMs / 1000,
     }
     this.#worker.postMessage(question)

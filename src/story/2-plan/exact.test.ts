@@ -16,7 +16,11 @@ afterAll(() => solver.close())
 const POLICY: PlanPolicy = { ...DEFAULT_PLAN_POLICY, allowRestart: 'all', reserveNodes: 0, memoryHeadroomFraction: 0 }
 
 const asked = (cluster: ClusterObservation, freedom: Freedom = 'residents-stay', over: Partial<BoardInput> = {}) =>
-  placeExactly(solver, { cluster, drain: [nodeName('pve1')], policy: POLICY, ...over }, freedom, LIMIT_MS)
+  placeExactly(
+    solver,
+    { cluster, drain: [nodeName('pve1')], policy: POLICY, ...over },
+    { freedom, goal: 'lowest-fullest', limitMs: LIMIT_MS },
+  )
 
 const small = { memoryBytes: 20 * GIB, memoryUsedBytes: 0 }
 const guest = (id: number, node: string, gib: number) => aGuest(id, node, { memoryBytes: gib * GIB })

@@ -4,8 +4,11 @@ import { Board, type BoardInput, type Unit } from './board.ts'
 
 export type Freedom = 'residents-stay' | 'residents-may-move'
 
+/** Any placement, for a proof that there is one or none; or the one with the lowest highest memory fraction, which takes far longer. */
+export type Goal = 'any' | 'lowest-fullest'
+
 export type Verdict =
-  /** `fullestFraction` of memory over the nodes that take guests; no placement is below `atLeastFraction`. */
+  /** `fullestFraction` of memory over the nodes that take guests; no placement is below `atLeastFraction` (0 where any was asked). */
   | { readonly is: 'placed'; readonly fullestFraction: number; readonly atLeastFraction: number }
   | { readonly is: 'impossible' }
   | { readonly is: 'unanswered'; readonly why: string }
@@ -19,26 +22,29 @@ const GIB = 2 ** 30
 export async function placeExactly(
   solver: Solver,
   input: BoardInput,
-  freedom: Freedom,
-  limitMs: number,
+  { freedom, goal, limitMs }: { freedom: Freedom; goal: Goal; limitMs: number },
 ): Promise<Verdict> {
-  const answer = await solver.solve(placementProblem(input, freedom), limitMs)
+  const answer = await solver.solve(placementProblem(input, freedom, goal), limitMs)
   switch (answer.is) {
     case 'infeasible':
       return { is: 'impossible' }
     case 'unanswered':
       return answer
     default:
-      return { is: 'placed', fullestFraction: answer.cost, atLeastFraction: answer.bound }
+      return {
+        is: 'placed',
+        fullestFraction: answer.values[0] ?? 0,
+        atLeastFraction: goal === 'any' ? 0 : answer.bound,
+      }
   }
 }
 
-/** Column 0 is the highest memory fraction, which is minimised; each other column is 1 where its unit goes to its node. */
-function placementProblem(input: BoardInput, freedom: Freedom): Milp {
+/** Column 0 is the highest memory fraction, or an upper bound of it where any placement will do; each other column is 1 where its unit goes to its node. */
+function placementProblem(input: BoardInput, freedom: Freedom, goal: Goal): Milp {
   const board = new Board(input)
   const drained = new Set(input.drain.map((name) => board.indexOf(name)))
   const movable = board.units.filter((unit) => isAsked(board, unit, drained, freedom))
-  const columns: Column[] = [{ cost: 1, lower: 0, upper: HIGHEST_FRACTION, isWhole: false }]
+  const columns: Column[] = [{ cost: goal === 'any' ? 0 : 1, lower: 0, upper: HIGHEST_FRACTION, isWhole: false }]
   const placings: Placing[] = []
   for (const unit of movable) {
     // Who is there and stays is not moved there: what binds a move does not bind him.

@@ -17,6 +17,8 @@ export async function benchNames(): Promise<readonly string[]> {
     .sort()
 }
 
+type BenchOptions = { json?: boolean; quick?: boolean; drains?: string; seed?: string }
+
 export function addBenchCommand(program: Command): void {
   program
     .command('bench')
@@ -25,12 +27,14 @@ export function addBenchCommand(program: Command): void {
     .option('--json', 'print { NAME: {figures} } and nothing else on stdout')
     .option('--drains <n>', 'fault-proxy: how many drains, default 100')
     .option('--seed <n>', 'fault-proxy: the first seed, default 1')
-    .action(async (name: string | undefined, { json, ...own }: { json?: boolean; drains?: string; seed?: string }) => {
+    .option('--quick', 'plan: few clusters of each family')
+    .action(async (name: string | undefined, { json, quick, ...own }: BenchOptions) => {
       const names = await benchNames()
       if (name !== undefined && !names.includes(name)) {
         throw new BadInput([`bench: no benchmark is called ${name}; there are: ${names.join(', ') || 'none'}`])
       }
       const more = Object.entries(own).flatMap(([option, value]) => [`--${option}`, wholeNumber(option, value)])
+      if (quick) more.push('--quick')
       process.exitCode = await runAll(
         name === undefined ? names : [name],
         json === true,
