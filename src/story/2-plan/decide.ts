@@ -60,7 +60,7 @@ export function proposePlan(request: PlanRequest): Plan {
     moves: moves.map(toMove),
     stays: [...staysOf(draft.board, drain, left.reasonOf), ...stopped.stays],
     makespanS: roundS(makespanS),
-    lowerBoundS: floorS(lowerBoundS(cluster, drain, model)),
+    lowerBoundS: floorS(lowerBoundS(draft.board, model)),
     bytesMoved: drafts.reduce((sum, move) => sum + bytesOf(move), 0),
     parallelMigrations: parallel,
     model,
