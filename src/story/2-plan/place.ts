@@ -1,5 +1,6 @@
 /** Chooses a node for every unit that must leave: least loaded first, then chains of ejections, residents only where nothing else helps. */
 import { type Board, NOWHERE, type Unit } from './board.ts'
+import { Links } from './links.ts'
 
 /** Limits of the search: it ends after so many looks, found or not. */
 const LOOKS_LIMIT = 40_000
@@ -19,6 +20,7 @@ type Search = {
   readonly leaving: ReadonlySet<number>
   /** What was done, to take it back: unit and where it was. */
   readonly trail: { unit: Unit; from: number }[]
+  readonly links: Links
   looks: number
   residentsLeft: number
 }
@@ -34,6 +36,7 @@ export function place(
     board,
     leaving: new Set(units.map(({ index }) => index)),
     trail: [],
+    links: new Links(board, units),
     looks,
     residentsLeft: 0,
   }
@@ -88,11 +91,17 @@ const CPU_TIGHT = 0.85
 const isSlow = (board: Board, unit: Unit, target: number): boolean =>
   board.node(target).linkBitsPerSecond < Math.min(STREAM_BITS_PER_SECOND, board.node(unit.home).linkBitsPerSecond) / 2
 
-function costOf(board: Board, unit: Unit, target: number): number {
+function costOf({ board, links }: Search, unit: Unit, target: number): number {
   const fraction = ((board.memory[target] ?? 0) + unit.memoryBytes) / board.node(target).memoryBytes
   const cpu = ((board.cpu[target] ?? 0) + unit.cpuCores) / Math.max(1, board.cpuLimit[target] ?? 1)
   const load = cpu > CPU_TIGHT ? Math.max(fraction, cpu) : fraction
-  return board.dislikes(unit, target) * 1_000 + (isSlow(board, unit, target) ? 100 : 0) + load + cpu / 1e3
+  return (
+    board.dislikes(unit, target) * 1_000 +
+    (isSlow(board, unit, target) ? 100 : 0) +
+    10 * links.lateness(unit, target) +
+    load +
+    cpu / 1e3
+  )
 }
 
 function bestTarget(search: Search, unit: Unit): number | undefined {
@@ -103,7 +112,7 @@ function bestTarget(search: Search, unit: Unit): number | undefined {
     if (target === board.placeOf(unit)) continue
     search.looks--
     if (!board.fits(unit, target)) continue
-    const cost = costOf(board, unit, target)
+    const cost = costOf(search, unit, target)
     if (cost < bestCost) [best, bestCost] = [target, cost]
   }
   return best
@@ -111,13 +120,18 @@ function bestTarget(search: Search, unit: Unit): number | undefined {
 
 function relocate(search: Search, unit: Unit, to: number): void {
   search.trail.push({ unit, from: search.board.placeOf(unit) })
-  search.board.relocate(unit, to)
+  put(search, unit, to)
+}
+
+function put({ board, links }: Search, unit: Unit, to: number): void {
+  links.reroute(unit, board.placeOf(unit), to)
+  board.relocate(unit, to)
 }
 
 function takeBackTo(search: Search, mark: number): void {
   while (search.trail.length > mark) {
     const last = search.trail.pop()
-    if (last) search.board.relocate(last.unit, last.from)
+    if (last) put(search, last.unit, last.from)
   }
 }
 
@@ -274,6 +288,7 @@ function balance(search: Search, units: readonly Unit[]): void {
         if (target === fullest || !board.fits(unit, target)) continue
         if (board.dislikes(unit, target) > dislikes || (isSlow(board, unit, target) && !isSlow(board, unit, fullest)))
           continue
+        if (search.links.lateness(unit, target) > 0) continue
         const then = Math.max(
           fraction(target) + unit.memoryBytes / board.node(target).memoryBytes,
           top - unit.memoryBytes / board.node(fullest).memoryBytes,
