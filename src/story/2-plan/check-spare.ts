@@ -37,6 +37,7 @@ type Bin = { readonly name: NodeName; memoryBytes: number; cores: number; readon
 function canBePacked(world: CheckWorld, plan: Plan, failed: Node, remain: readonly Node[]): boolean {
   const memory = world.memoryByNode()
   const cores = world.coresByNode()
+  const running = world.runningByNode()
   const chassis = new Set(plan.drain.map((name) => world.node(name)?.chassis).filter((name) => name !== undefined))
   const bins: Bin[] = remain
     .filter(
@@ -46,7 +47,7 @@ function canBePacked(world: CheckWorld, plan: Plan, failed: Node, remain: readon
       name: node.name,
       memoryBytes: world.memoryLimit(node) - (memory.get(node.name) ?? 0),
       cores: world.coresLimit(node) - (cores.get(node.name) ?? 0),
-      guests: new Set(world.runningOn([node.name])),
+      guests: new Set(running.get(node.name)),
     }))
   const groups = partnersOn(world, failed).filter(
     (group) => !group.every((guest) => isPinnedTo(world, guest, failed.name)),

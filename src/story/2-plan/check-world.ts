@@ -71,6 +71,11 @@ export class CheckWorld {
     return [...this.#place].filter(([vmid, node]) => nodes.includes(node) && this.runs(vmid)).map(([vmid]) => vmid)
   }
 
+  runningByNode(): ReadonlyMap<NodeName, readonly Vmid[]> {
+    const running = [...this.#place.keys()].filter((vmid) => this.runs(vmid))
+    return Map.groupBy(running, (vmid) => this.placeOf(vmid))
+  }
+
   memoryByNode(): Map<NodeName, number> {
     const sums = new Map(this.cluster.nodes.map((node) => [node.name, node.memoryUsedBytes]))
     for (const [vmid, node] of this.#place) {
