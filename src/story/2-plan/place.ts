@@ -1,4 +1,5 @@
 /** Chooses a node for every unit that must leave: least loaded first, then chains of ejections, residents only where nothing else helps. */
+import { balance } from './balance.ts'
 import { type Board, NOWHERE, type Unit } from './board.ts'
 import { Links } from './links.ts'
 
@@ -8,8 +9,6 @@ const CHAIN_DEPTH_LIMIT = 4
 const RESIDENTS_LIMIT = 6
 const TARGETS_TRIED_LIMIT = 16
 const VICTIMS_TRIED_LIMIT = 40
-const BALANCE_ROUNDS_LIMIT = 64
-const BALANCE_LOOKS = 20_000
 
 export type Ordering = 'constrained-first' | 'memory-first' | 'cpu-first' | 'small-first'
 
@@ -48,9 +47,13 @@ export function place(
   }
   const residents = mayResidentsHelp(board, waiting) ? RESIDENTS_LIMIT : 0
   const unplaced = waiting.filter((unit) => !placeByEjection(search, unit, residents))
-  search.looks = Math.max(search.looks, BALANCE_LOOKS)
   sendResidentsBack(search)
-  balance(search, units)
+  balance(
+    board,
+    units,
+    (unit, target) => isWorse(search, unit, target),
+    (unit, to) => relocate(search, unit, to),
+  )
   return {
     unplaced,
     residentsMoved: board.units.filter((u) => !search.leaving.has(u.index) && board.placeOf(u) !== u.home),
@@ -272,31 +275,12 @@ function sendResidentsBack(search: Search): void {
   }
 }
 
-/** Takes units off the fullest node while that lowers the highest memory fraction. */
-function balance(search: Search, units: readonly Unit[]): void {
-  const { board } = search
-  const fraction = (node: number) => (board.memory[node] ?? 0) / board.node(node).memoryBytes
-  for (let round = 0; round < BALANCE_ROUNDS_LIMIT && search.looks > 0; round++) {
-    const fullest = board.takers.reduce((a, b) => (fraction(b) > fraction(a) ? b : a), board.takers[0] ?? 0)
-    const top = fraction(fullest)
-    let best: { unit: Unit; target: number; fraction: number } | undefined
-    for (const unit of units) {
-      if (board.placeOf(unit) !== fullest) continue
-      const dislikes = board.dislikes(unit, fullest)
-      for (const target of board.candidatesOf(unit)) {
-        search.looks--
-        if (target === fullest || !board.fits(unit, target)) continue
-        if (board.dislikes(unit, target) > dislikes || (isSlow(board, unit, target) && !isSlow(board, unit, fullest)))
-          continue
-        if (search.links.lateness(unit, target) > 0) continue
-        const then = Math.max(
-          fraction(target) + unit.memoryBytes / board.node(target).memoryBytes,
-          top - unit.memoryBytes / board.node(fullest).memoryBytes,
-        )
-        if (then < top - 1e-9 && (best === undefined || then < best.fraction)) best = { unit, target, fraction: then }
-      }
-    }
-    if (best === undefined) return
-    relocate(search, best.unit, best.target)
-  }
+/** Rules that are not strict, pause and makespan weigh more than balance. */
+function isWorse({ board, links }: Search, unit: Unit, target: number): boolean {
+  const here = board.placeOf(unit)
+  return (
+    board.dislikes(unit, target) > board.dislikes(unit, here) ||
+    (isSlow(board, unit, target) && !isSlow(board, unit, here)) ||
+    links.lateness(unit, target) > 0
+  )
 }
