@@ -46,6 +46,7 @@ function rowOf(one: Figures) {
     violations: one.violations,
     'residents (no need)': `${one.residentsMoved} (${one.residentsWithoutNeed})`,
     'stuck: proven / solver places / ?': `${provenImpossible} / ${placedBySolver} / ${unanswered}`,
+    'reasons: fewest / more / not seen': `${one.reasons.fewest} / ${one.reasons.more} / ${one.reasons.notSeen}`,
     'makespan ratio p50 / p95': `${one.makespanRatio.median} / ${one.makespanRatio.p95}`,
     'over budget': one.pausesOverBudget,
     'above best p50 / max': `${one.fractionAboveBest.median} / ${one.fractionAboveBest.largest}`,

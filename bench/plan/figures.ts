@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { ClusterObservation } from '#domain/cluster'
 import { planId } from '#domain/ids'
 import type { Move, Plan } from '#domain/plan'
+import type { Relaxable } from '#plan/board'
 import { checkPlan } from '#plan/check-plan'
 import { proposePlan } from '#plan/decide'
 import { type Freedom, type Goal, placeExactly } from '#plan/exact'
@@ -29,6 +30,11 @@ const PROOF_LIMIT_MS = 2_000
 const BALANCE_LIMIT_MS = 2_000
 /** Larger problems are not asked: a million columns are not even read in time. */
 const EXACT_GUESTS_LIMIT = 2_000
+/** The evenness of larger clusters is not proven in the time, which says nothing of the planner. */
+const BALANCED_GUESTS_LIMIT = 500
+/** Of so many impossible drains of a family it is asked whether fewer reasons would do. */
+const REASONED = 40
+const REASONS: readonly Relaxable[] = ['memory-short', 'cpu-short', 'storage-short', 'keep-apart', 'keep-together']
 
 export type BaselineFigures = { readonly violations: number; readonly fullestFraction: number }
 
@@ -43,6 +49,8 @@ export type Figures = {
   readonly residentsWithoutNeed: number
   /** Guests stay who fit somewhere alone; proven by the solver, or it knows a placement (an order may still be missing). */
   readonly crowded: { readonly provenImpossible: number; readonly placedBySolver: number; readonly unanswered: number }
+  /** Of impossible drains: how often the plan names as few kinds of reasons as the solver needs, and how often not. */
+  readonly reasons: { readonly fewest: number; readonly more: number; readonly notSeen: number }
   /** Over the plan's bound and the fixed seconds of the moves, shared over the parallel ones. */
   readonly makespanRatio: { readonly median: number; readonly p95: number }
   readonly pausesOverBudget: number
@@ -61,6 +69,7 @@ type Run = {
   readonly violations: number
   readonly need: 'none' | 'proven' | 'without-need'
   readonly crowd: 'none' | 'impossible' | 'placed' | 'unanswered'
+  readonly reasons: 'not-asked' | 'fewest' | 'more' | 'not-seen'
   readonly aboveBest: number | undefined
   readonly solverMs: readonly number[]
 }
@@ -72,7 +81,12 @@ export async function figuresOf(family: Family, isQuick: boolean, solver: Solver
   planOf(family.build(0))
   for (let seed = 0; seed < count; seed++) {
     const one = family.build(seed)
-    const run = await runOne(one, seed < (isQuick ? 2 : BALANCED), solver)
+    const reasoned = runs.filter(({ reasons }) => reasons !== 'not-asked').length
+    const run = await runOne(
+      one,
+      { isBalanced: seed < (isQuick ? 2 : BALANCED), isReasoned: reasoned < (isQuick ? 3 : REASONED) },
+      solver,
+    )
     runs.push(run)
     if (seed >= COMPARED) continue
     for (const name of BASELINES) baselines.get(name)?.push(baselineFigures(one, baselinePlan(name, one, run.plan)))
@@ -83,7 +97,7 @@ export async function figuresOf(family: Family, isQuick: boolean, solver: Solver
 const planOf = ({ cluster, drain, policy }: Case): Plan =>
   proposePlan({ cluster, drain, policy, revision: 1, id: planId('bench') })
 
-async function runOne(one: Case, isBalanced: boolean, solver: Solver): Promise<Run> {
+async function runOne(one: Case, asks: { isBalanced: boolean; isReasoned: boolean }, solver: Solver): Promise<Run> {
   const startedAtMs = performance.now()
   const plan = planOf(one)
   const planMs = performance.now() - startedAtMs
@@ -99,7 +113,8 @@ async function runOne(one: Case, isBalanced: boolean, solver: Solver): Promise<R
   const isSmall = one.cluster.guests.length <= EXACT_GUESTS_LIMIT
   const alone = isResidentMoved ? await exactly('residents-stay', 'any') : undefined
   const together = isCrowded(plan) && isSmall ? await exactly('residents-may-move', 'any') : undefined
-  const isComparable = isBalanced && isSmall && plan.feasible && !isResidentMoved
+  const isComparable =
+    asks.isBalanced && one.cluster.guests.length <= BALANCED_GUESTS_LIMIT && plan.feasible && !isResidentMoved
   const best = isComparable ? await exactly('residents-stay', 'lowest-fullest') : undefined
   return {
     one,
@@ -109,8 +124,28 @@ async function runOne(one: Case, isBalanced: boolean, solver: Solver): Promise<R
     need: !isResidentMoved ? 'none' : alone?.is === 'impossible' ? 'proven' : 'without-need',
     crowd: together?.is ?? (isCrowded(plan) ? 'unanswered' : 'none'),
     aboveBest: best?.is === 'placed' ? fullestTaker(one, plan.moves) - best.atLeastFraction : undefined,
+    reasons: together?.is === 'impossible' && asks.isReasoned ? await judgeReasons(one, plan, solver) : 'not-asked',
     solverMs,
   }
+}
+
+/** Kinds of constraints without which the solver places everybody, fewest first; up to two, as the planner's own. */
+async function judgeReasons(one: Case, plan: Plan, solver: Solver): Promise<Run['reasons']> {
+  const told = new Set(
+    plan.blockers.map(({ kind }) => kind).filter((kind) => REASONS.some((reason) => reason === kind)),
+  )
+  const sets = [
+    ...REASONS.map((kind) => [kind]),
+    ...REASONS.flatMap((kind, index) => REASONS.slice(index + 1).map((other) => [kind, other])),
+  ]
+  const asks = { freedom: 'residents-may-move', goal: 'any', limitMs: PROOF_LIMIT_MS } as const
+  for (const set of sets) {
+    const verdict = await placeExactly(solver, { ...one, relaxed: new Set(set) }, asks)
+    if (verdict.is !== 'placed') continue
+    if (told.size === 0) return 'not-seen'
+    return told.size <= set.length ? 'fewest' : 'more'
+  }
+  return told.size === 0 ? 'not-seen' : 'fewest'
 }
 
 /** Somebody stays whom no fault of his own holds. */
@@ -153,6 +188,7 @@ function summaryOf(runs: readonly Run[], baselines: ReadonlyMap<Baseline, readon
   const planMs = runs.map((run) => run.planMs)
   const solverMs = runs.flatMap((run) => run.solverMs)
   const crowds = (crowd: Run['crowd']) => runs.filter((run) => run.crowd === crowd).length
+  const reasons = (one: Run['reasons']) => runs.filter((run) => run.reasons === one).length
   const residents = runs.map(({ plan }) => plan.moves.filter(({ purpose }) => purpose === 'make-room').length)
   return {
     cases: runs.length,
@@ -166,6 +202,7 @@ function summaryOf(runs: readonly Run[], baselines: ReadonlyMap<Baseline, readon
       placedBySolver: crowds('placed'),
       unanswered: crowds('unanswered'),
     },
+    reasons: { fewest: reasons('fewest'), more: reasons('more'), notSeen: reasons('not-seen') },
     makespanRatio: { median: quantile(ratios, 0.5), p95: quantile(ratios, 0.95) },
     pausesOverBudget: sum(runs.map(({ plan }) => plan.blockers.filter(({ kind }) => kind === 'pause-budget').length)),
     fullestFraction: quantile(
