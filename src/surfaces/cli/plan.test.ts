@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -44,6 +44,36 @@ async function file(name: string, content: unknown): Promise<string> {
   await writeFile(path, JSON.stringify(content))
   return path
 }
+
+describe('plan --svg', () => {
+  test('draws one bar a move, within the picture, beside the plan itself', async () => {
+    const path = join(folder, 'plan.svg')
+    const { out } = await run('plan', '--snapshot', SNAPSHOT, '--drain', 'pve3', '--json', '--svg', path)
+    const svg = await readFile(path, 'utf8')
+    const { moves } = JSON.parse(out)
+    const bars = [...svg.matchAll(/class="move" x="([\d.]+)" y="\d+" width="([\d.]+)"/g)]
+    expect(bars).toHaveLength(moves.length)
+    const [, width = ''] = /^<svg [^>]*width="(\d+)"/.exec(svg) ?? []
+    for (const [, x, wide] of bars) expect(Number(x) + Number(wide)).toBeLessThanOrEqual(Number(width))
+    expect(svg.match(/<(rect|text|svg|title)[ >]/g)?.length).toBe(
+      svg.match(/<\/(rect|text|svg|title)>|<rect[^>]*\/>/g)?.length,
+    )
+  })
+
+  test('a file that cannot be written is bad input, and no plan is shown', async () => {
+    const { out, err, exit } = await run(
+      'plan',
+      '--snapshot',
+      SNAPSHOT,
+      '--drain',
+      'pve3',
+      '--svg',
+      join(folder, 'no', 'plan.svg'),
+    )
+    expect({ out, exit }).toEqual({ out: '', exit: 2 })
+    expect(err).toMatch(/--svg: .* cannot be written \(ENOENT\)/)
+  })
+})
 
 describe('plan', () => {
   test('exits 3 with the containers as blockers where nobody allowed a restart', async () => {

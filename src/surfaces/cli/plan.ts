@@ -1,13 +1,15 @@
 /** The commands `plan` and `check-plan`: files in, a plan or a judgement out, no cluster needed. */
+import { writeFile } from 'node:fs/promises'
 import process from 'node:process'
 import type { Command } from 'commander'
 import { checkFromFiles, planFromFiles } from '#app/plan-files'
+import { planSvg } from './plan-svg.ts'
 import { renderPlan, renderViolations } from './plan-text.ts'
 
 const EXIT_BAD_INPUT = 2
 const EXIT_BLOCKED = 3
 
-type PlanOptions = { snapshot?: string; drain: string[]; policy?: string; json?: boolean }
+type PlanOptions = { snapshot?: string; drain: string[]; policy?: string; json?: boolean; svg?: string }
 type CheckOptions = { snapshot?: string; plan?: string; policy?: string; json?: boolean }
 
 const gather = (value: string, before: string[]): string[] => [...before, value]
@@ -20,6 +22,7 @@ export function addPlanCommands(program: Command): void {
     .option('--drain <node>', 'node to empty; may be repeated', gather, [])
     .option('--policy <file>', "policy fields that win over the snapshot's own")
     .option('--json', 'the plan as coulisse/plan@1')
+    .option('--svg <file>', 'the schedule as a Gantt chart, besides')
     .action(runPlan)
   const check = program
     .command('check-plan')
@@ -34,7 +37,7 @@ export function addPlanCommands(program: Command): void {
   }
 }
 
-async function runPlan({ snapshot, drain, policy, json }: PlanOptions): Promise<void> {
+async function runPlan({ snapshot, drain, policy, json, svg }: PlanOptions): Promise<void> {
   const missing = [
     ...(snapshot ? [] : ['--snapshot: name a file']),
     ...(drain.length > 0 ? [] : ['--drain: name at least one node']),
@@ -46,6 +49,13 @@ async function runPlan({ snapshot, drain, policy, json }: PlanOptions): Promise<
     ...(policy === undefined ? {} : { policyPath: policy }),
   })
   if (!result.ok) return refuse(result.faults)
+  if (svg !== undefined) {
+    try {
+      await writeFile(svg, planSvg(result.plan, result.cluster))
+    } catch (error) {
+      return refuse([`--svg: ${svg} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`])
+    }
+  }
   process.stdout.write(json ? `${result.json}\n` : renderPlan(result.plan, result.cluster))
   process.exitCode = result.plan.blockers.length > 0 ? EXIT_BLOCKED : 0
 }
