@@ -72,7 +72,7 @@ export async function detectOverTrace(
     observe(signals, lastMs)
   }
   if (signalCount === 0 && firstBad) throw new BadInput([`${files.trace}: line ${firstBad.line}: ${firstBad.why}`])
-  observe([], lastMs + state.settings.sharedWithinMs + 2)
+  observe([], lastMs + state.settings.settleMs + 2)
   return { signalCount, badLineCount, ...(firstBad && { firstBad }) }
 }
 

@@ -1,6 +1,6 @@
 /** The watch: signals of every BMC, through the detector, into findings; and a maintenance where a finding advises a drain. */
 import { setTimeout as realSleep } from 'node:timers/promises'
-import { clearPart, newDetector, observeSignals, recordVerdict } from '#detect/decide'
+import { clearPart, newDetector, observeSignals, recordVerdict, takeUpDetector } from '#detect/decide'
 import type { DetectorState } from '#detect/state'
 import { DriverError } from '#domain/driver-error'
 import type { JournalRow } from '#domain/event'
@@ -80,6 +80,10 @@ export const newWatchState = (): WatchState => ({
   settled: [],
 })
 
+/** The detector of an older version begins anew; cursors and findings stay. */
+const takenUp = (stored: WatchState | undefined): WatchState =>
+  stored === undefined ? newWatchState() : { ...stored, detector: takeUpDetector(stored.detector) }
+
 /** One round over all BMCs. A restart in the middle of it reads the same records again, which the detector knows. */
 export async function watchOnce(watch: Watch, before: WatchState): Promise<WatchState> {
   // Asked before the logs are read: whatever is settled below has all its records behind it.
@@ -139,7 +143,10 @@ function settle(state: WatchState, one: WatchedMaintenance, nowMs: number): Watc
   const counted =
     verdict === undefined
       ? settled
-      : { ...settled, detector: recordVerdict(settled.detector, verdict === 'repaired' ? 'real' : 'nothing-found') }
+      : {
+          ...settled,
+          detector: recordVerdict(settled.detector, verdict === 'repaired' ? 'real' : 'nothing-found', one),
+        }
   if (!one.state.isVerified) return counted
   const raisedMeanwhile = Object.values(state.findings)
     .filter(({ node, atMs, cleared }) => node === one.node && atMs >= one.openedAtMs && cleared !== true)
@@ -176,7 +183,7 @@ export async function runWatch(watch: Watch, signal: AbortSignal): Promise<void>
   let state: WatchState | undefined
   while (!signal.aborted) {
     try {
-      state ??= (await watch.store.load()) ?? newWatchState()
+      state ??= takenUp(await watch.store.load())
       state = await watchOnce(watch, state)
       await watch.clock.sleepUntil((await watch.clock.nowMs()) + watch.everyMs, signal)
     } catch (error) {
