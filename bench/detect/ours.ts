@@ -34,8 +34,8 @@ export function findingsOf(signals: readonly Signal[], untilMs: number): readonl
 }
 
 /** When a finding is out: one by the counter waits until its episode has settled. */
-const givenAtMs = ({ atMs, class: kind }: Finding) =>
-  atMs - EPOCH_MS + (kind === 'hard' ? 0 : DEFAULT_DETECT_SETTINGS.settleMs)
+const givenAtMs = ({ atMs, class: kind, text }: Finding) =>
+  atMs - EPOCH_MS + (kind === 'hard' && !text.includes('came back') ? 0 : DEFAULT_DETECT_SETTINGS.settleMs)
 
 export type Fleet = {
   readonly seed: number

@@ -63,7 +63,7 @@ export type NodeWorld = {
 
 const SEL_STATES: readonly PartState[] = ['warning', 'critical', 'non-recoverable']
 
-/** Three records an edge, read every `everyMs`; sensors are shown at each read that follows a record, and at the next two. */
+/** Three records an edge, read every `everyMs`; sensors are shown at each read in the two minutes (or two reads) after a record. */
 export function signalsOf(world: NodeWorld, chance: Chance): readonly Signal[] {
   const { node, fans, everyMs, missed, clockErrorMs } = world
   const edges = fans
@@ -81,7 +81,8 @@ export function signalsOf(world: NodeWorld, chance: Chance): readonly Signal[] {
   let recordId = 0
   for (const { atMs, part, edge } of edges) {
     const receivedAtMs = EPOCH_MS + Math.round(readAfter(atMs))
-    for (const more of [0, everyMs, 2 * everyMs]) reads.add(receivedAtMs + more)
+    for (let more = 0; more <= Math.max(2, Math.ceil((2 * MINUTE) / everyMs)); more++)
+      reads.add(receivedAtMs + more * everyMs)
     for (const state of SEL_STATES) {
       recordId++
       if (missed > 0 && chance.next() < missed) continue

@@ -8,7 +8,7 @@ import type { Finding } from '#domain/finding'
 import type { PartKind, Signal } from '#domain/signal'
 import { CONTRIBUTES_EVERY_MS, contribute, type Exposures, joinFleet } from './baseline.ts'
 import { lastingOf } from './floor.ts'
-import { judgeLasting, judgeScore, judgeShared, SHARED_PART } from './judge.ts'
+import { judgeLasted, judgeLasting, judgeScore, judgeShared, SHARED_PART } from './judge.ts'
 import {
   DEFAULT_DETECT_SETTINGS,
   DETECTOR_FORMAT,
@@ -269,6 +269,7 @@ function pass(run: Taking): void {
     const lastHeardMs = Math.max(...ripe.map(({ seenMs }) => seenMs))
     if (ripe.length > 0) judgeScore(run, name, part, lastHeardMs)
     judgeLasting(run, name, part)
+    judgeLasted(run, name, part)
   }
   for (const event of node.shared) {
     if (event.is === 'waiting' && node.nowMs - event.seenMs > settings.settleMs) judgeShared(run, event)

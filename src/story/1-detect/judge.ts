@@ -90,6 +90,7 @@ function raisedAsRhythm(run: Run, name: string, counted: readonly Episode[], atM
     class: 'threshold',
     atMs,
     confidence: 0.8,
+    falseAlarms: NONE_SEEN_PER_100_PART_YEARS,
     episodes: counted.length,
     windowMs,
     text: `${name} of ${run.name} turns and crosses a threshold in an even rhythm, ${counted.length} times in ${spanText(windowMs)}: the threshold is set wrongly for it, or its speed control swings`,
@@ -121,6 +122,31 @@ export function judgeLasting(run: Run, name: string, part: PartRecord): void {
   })
 }
 
+/**
+ * Says what had lasted when the log told of it: both edges came at once. It is back, so a drain is advised and no more.
+ * Company is waited for by whoever calls; what was shared is said of the node when it happens again.
+ */
+export function judgeLasted(run: Run, name: string, part: PartRecord): void {
+  const { trouble } = part
+  if (!trouble || trouble.lastedMs < run.settings.lastingMs) return
+  const windowMs = trouble.lastedMs
+  const last = trouble.episodes.at(-1)
+  if (last?.is === 'waiting') return
+  trouble.lastedMs = 0
+  if (last?.is !== 'counted') return
+  raise(run, {
+    part: name,
+    level: part.kind === 'other' ? 'quarantine' : 'drain-advised',
+    class: 'hard',
+    atMs: last.seenMs,
+    confidence: 0.9,
+    episodes: 1,
+    windowMs,
+    falseAlarms: NONE_SEEN_PER_100_PART_YEARS,
+    text: `${name} of ${run.name} was lost for ${spanText(windowMs)} and came back, by its log; a reading that lasts does not wait for a counter`,
+  })
+}
+
 /** Data has other copies and links have others beside them; of a part that nobody knows a person decides. */
 function lostLevel({ kind, trouble }: PartRecord): FindingLevel {
   if (kind === 'other') return 'quarantine'
@@ -146,6 +172,7 @@ export function judgeShared(run: Run, event: SharedEvent): void {
       level: 'watch',
       class: 'threshold',
       confidence: 0.9,
+      falseAlarms: NONE_SEEN_PER_100_PART_YEARS,
       text: `${parts} of ${name} cross a threshold together in an even rhythm, ${node.sharedOnsetsMs.length} times so far: the threshold is set wrongly for these fans, or their speed control swings`,
     })
   }

@@ -80,6 +80,7 @@ export function closeState(trouble: Trouble, kind: PartKind, signal: PartSignal,
     trouble.closedById[what] = signal.recordId
   }
   if (trouble.openSinceMs === null) return undefined
+  const wasSevere = trouble.severe !== null
   for (const state of ENDS_WITH[signal.state]) {
     if (signal.recordId === undefined || signal.recordId > (trouble.openedById[state] ?? -1)) delete trouble.open[state]
   }
@@ -92,6 +93,8 @@ export function closeState(trouble: Trouble, kind: PartKind, signal: PartSignal,
     return undefined
   }
   const durationMs = durationOf(trouble, signal, nowMs)
+  // Both edges in one log are as good as readings: it lasted so long, however late we heard of it.
+  if (wasSevere && trouble.logProves && signal.edge === 'deassert') trouble.lastedMs = durationMs
   trouble.openSinceMs = null
   trouble.openSinceLogMs = null
   return durationMs

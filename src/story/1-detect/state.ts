@@ -100,6 +100,8 @@ export type Trouble = {
   episodes: Episode[]
   /** Evidence of episodes that are no longer in the list. */
   base: Evidence | null
+  /** How long the last severe loss lasted by both edges in the log; 0 where there was none, or it is told. */
+  lastedMs: number
   /** When time alone may change something here, and until when it has company to expect. */
   dueMs: number | null
   restlessUntilMs: number
@@ -221,6 +223,7 @@ export const newTrouble = (): Trouble => ({
   severe: null,
   episodes: [],
   base: null,
+  lastedMs: 0,
   dueMs: null,
   restlessUntilMs: 0,
   contributed: 0,
