@@ -75,7 +75,8 @@ export async function detectOverTrace(
     observe(signals, lastMs)
   }
   if (signalCount === 0 && firstBad) throw new BadInput([`${files.trace}: line ${firstBad.line}: ${firstBad.why}`])
-  observe([], lastMs + state.settings.settleMs + 2)
+  const { settleMs, lastingMs, logLagMs } = state.settings
+  observe([], lastMs + Math.max(settleMs, lastingMs + logLagMs) + 2)
   return { signalCount, badLineCount, ...(firstBad && { firstBad }), noticed: state.noticed }
 }
 

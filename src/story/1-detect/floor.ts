@@ -3,7 +3,7 @@ import type { DetectSettings, NodeRecord, PartRecord } from './state.ts'
 
 export type Lasting =
   | { readonly is: 'no' }
-  /** Nothing yet; by the log alone it would last at this time. */
+  /** Nothing yet; by the log alone that is known at this time. */
   | { readonly is: 'at'; readonly atMs: number }
   | { readonly is: 'severe'; readonly atMs: number; readonly byPolls: boolean }
   | { readonly is: 'critical'; readonly atMs: number }
@@ -21,20 +21,18 @@ export function lastingOf(node: NodeRecord, part: PartRecord, nowMs: number, set
     const isPolled = pollCount >= (byLog ? 1 : 2) && lastPollMs - sinceMs >= neededMs
     if (isPolled) return { is: 'severe', atMs: lastPollMs, byPolls: true }
     if (!byLog) return { is: 'no' }
-    const atMs = logProvesAt(node, trouble.openSinceMs, sinceMs + neededMs + settings.logLagMs, settings)
-    return atMs === undefined
-      ? { is: 'no' }
-      : nowMs >= atMs
-        ? { is: 'severe', atMs, byPolls: false }
-        : { is: 'at', atMs }
+    const dueMs = logProvesAt(node, trouble.openSinceMs, sinceMs + neededMs + settings.logLagMs, settings)
+    if (dueMs === undefined) return { is: 'no' }
+    return nowMs >= dueMs ? { is: 'severe', atMs: sinceMs + neededMs, byPolls: false } : { is: 'at', atMs: dueMs }
   }
   if (part.kind !== 'fan' || trouble.open.critical === undefined || isShared) return { is: 'no' }
   const { count, lastMs } = trouble.openPolls
   if (count >= 2 && lastMs - trouble.openSinceMs >= settings.longLastingMs) return { is: 'critical', atMs: lastMs }
   if (!trouble.logProves) return { is: 'no' }
-  const dueMs = trouble.openSinceMs + settings.longLastingMs + settings.logLagMs
-  const atMs = logProvesAt(node, trouble.openSinceMs, dueMs, settings)
-  return atMs === undefined ? { is: 'no' } : nowMs >= atMs ? { is: 'critical', atMs } : { is: 'at', atMs }
+  const lastsMs = trouble.openSinceMs + settings.longLastingMs
+  const dueMs = logProvesAt(node, trouble.openSinceMs, lastsMs + settings.logLagMs, settings)
+  if (dueMs === undefined) return { is: 'no' }
+  return nowMs >= dueMs ? { is: 'critical', atMs: lastsMs } : { is: 'at', atMs: dueMs }
 }
 
 /**

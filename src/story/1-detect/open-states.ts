@@ -80,12 +80,15 @@ export function closeState(trouble: Trouble, kind: PartKind, signal: PartSignal,
     trouble.closedById[what] = signal.recordId
   }
   if (trouble.openSinceMs === null) return undefined
-  const wasSevere = trouble.severe !== null
   for (const state of ENDS_WITH[signal.state]) {
     if (signal.recordId === undefined || signal.recordId > (trouble.openedById[state] ?? -1)) delete trouble.open[state]
   }
   const openStates = Object.keys(trouble.open) as PartState[]
-  if (!openStates.some((state) => isSevere(kind, state))) trouble.severe = null
+  if (!openStates.some((state) => isSevere(kind, state))) {
+    // Both edges in one log are as good as readings: it lasted so long, however late we heard of it.
+    if (trouble.severe?.byLog && signal.edge === 'deassert') trouble.lastedMs = durationOf(trouble, signal, nowMs)
+    trouble.severe = null
+  }
   if (openStates.length > 0) {
     // One edge went back: the others' records may be lost, so from now on only readings prove that something lasts.
     trouble.logProves = false
@@ -93,8 +96,6 @@ export function closeState(trouble: Trouble, kind: PartKind, signal: PartSignal,
     return undefined
   }
   const durationMs = durationOf(trouble, signal, nowMs)
-  // Both edges in one log are as good as readings: it lasted so long, however late we heard of it.
-  if (wasSevere && trouble.logProves && signal.edge === 'deassert') trouble.lastedMs = durationMs
   trouble.openSinceMs = null
   trouble.openSinceLogMs = null
   return durationMs

@@ -14,7 +14,7 @@ export type DetectSettings = {
   readonly sharedWithinMs: number
   /** A non-recoverable reading that lasts this long goes past the counter. */
   readonly lastingMs: number
-  /** By the log alone a deassert may still be on its way: logs are read once a minute or so. */
+  /** By the log alone a deassert may still be on its way: logs are read now and then, and records may come in disorder. */
   readonly logLagMs: number
   /** Two polls this far apart prove that a reading lasts. */
   readonly pollsApartMs: number
@@ -40,7 +40,7 @@ export const DEFAULT_DETECT_SETTINGS: DetectSettings = {
   settleMs: 5 * MINUTE,
   sharedWithinMs: 2 * MINUTE,
   lastingMs: 60 * SECOND,
-  logLagMs: 60 * SECOND,
+  logLagMs: 5 * MINUTE,
   pollsApartMs: 50 * SECOND,
   pollGapMs: 15 * MINUTE,
   longLastingMs: 5 * MINUTE,
