@@ -59,7 +59,8 @@ export function judgeScore(run: Run, name: string, part: PartRecord, atMs: numbe
   const evidence = counted.reduce<Evidence | null>((sum, one) => addEpisode(sum, one, perDay), trouble.base)
   if (evidence === null) return
   const level = reached(evidence, thresholds)
-  if (level === 'none') return
+  // Urgency lifts quarantine to drain advised, and no further.
+  if (level === 'none' || stands(run, name, 'drain-advised')) return
   if (part.kind === 'fan' && raisedAsRhythm(run, name, counted.slice(-evidence.count), atMs)) return
   const windowMs = evidence.atMs - evidence.sinceMs
   const falseAlarms = PROMISED_PER_100_PART_YEARS[level]
@@ -224,12 +225,17 @@ type Raised = {
 const riskOf = ({ node }: Run, part: string) =>
   riskOfWaiting(node, new Set([...Object.keys(node.standing), part]), node.nowMs)
 
+/** Whether this or more is said of the part already. */
+function stands({ node }: Run, part: string, level: FindingLevel): boolean {
+  const standing = Object.hasOwn(node.standing, part) ? node.standing[part] : undefined
+  return standing !== undefined && RANK[level] <= RANK[standing.level]
+}
+
 /** Findings are given on rises only; a level falls by positive evidence (clearPart), never by silence. */
 export function raise(run: Run, raised: Raised): void {
   const { node } = run
   const { part, level, atMs, confidence, episodes, windowMs, text } = raised
-  const standing = Object.hasOwn(node.standing, part) ? node.standing[part] : undefined
-  if (standing !== undefined && RANK[level] <= RANK[standing.level]) return
+  if (stands(run, part, level)) return
   const falseAlarms = raised.falseAlarms ?? 'unknown'
   const risk = riskOf(run, part)
   node.standing[part] = { level, class: raised.class, falseAlarms }
