@@ -1,9 +1,10 @@
-/** The BMC contract over the simulated world: in memory, and behind Redfish with our real driver in front, newer and older form. */
+/** The BMC contract over the simulated world: in memory, and behind Redfish with our real driver in front, as three makers speak it. */
 import { nodeName } from '#domain/ids'
 import { redfishBmc } from '#drivers/redfish/redfish-bmc'
 import { labBmc } from '#lab/ports/bmc'
 import { smallSnapshot } from '#lab/testing/small-world'
 import { serveRedfish } from '#lab/wire/redfish/redfish-server'
+import { VENDORS } from '#lab/wire/redfish/vendors'
 import { turnFan } from '#lab/world/bmc'
 import * as commands from '#lab/world/commands'
 import { createWorld } from '#lab/world/create'
@@ -24,7 +25,10 @@ function bench(world: World, name: string) {
       stopFan: async () => turnFan(world, node, 'FAN3', true),
       startFan: async () => turnFan(world, node, 'FAN3', false),
       powerOff: async () => void commands.powerOffHard(world, node.name, 'others'),
-      clearLog: async () => void commands.clearSel(world, node.name, 'others'),
+      clearLog: async () => {
+        world.nowMs += 1_000
+        commands.clearSel(world, node.name, 'others')
+      },
       silence: async () => {
         node.bmc.state = 'silent'
       },
@@ -40,20 +44,29 @@ bmcContract('in the lab’s memory', async () => {
   return { ...bench(world, 'pve3'), bmc: labBmc(new LabWorld(world)), close: async () => undefined }
 })
 
-for (const { name, form, signIn } of [
-  { name: 'pve1', form: 'newer', signIn: 'basic' },
-  { name: 'pve2', form: 'older', signIn: 'session' },
-] as const) {
-  bmcContract(`by Redfish’s ${form} form, signed in by ${signIn}`, async () => {
-    const world = newWorld()
-    const lab = await serveRedfish({ lab: new LabWorld(world), onChange: () => undefined })
-    const { user, password, fingerprint256 } = lab
-    const nodes = { [name]: { url: lab.urls[name] ?? '', user, password, fingerprint256, signIn } }
-    const bmc = redfishBmc({ nodes, clock: { nowMs: async () => world.nowMs, sleepUntil: async () => undefined } })
-    const close = async () => {
-      await bmc.close()
-      await lab.close()
-    }
-    return { ...bench(world, nodeName(name)), bmc, close }
-  })
+for (const vendor of VENDORS) {
+  for (const signIn of [undefined, 'session'] as const) {
+    bmcContract(
+      `by Redfish as ${vendor.name} speaks it, signed in ${signIn ? 'by session' : 'as it may'}`,
+      async () => {
+        const world = newWorld()
+        const name = nodeName('pve3')
+        const lab = await serveRedfish({
+          lab: new LabWorld(world),
+          onChange: () => undefined,
+          vendors: { [name]: vendor.name },
+        })
+        const { user, password, fingerprint256 } = lab
+        const target = { url: lab.urls[name] ?? '', user, password, fingerprint256, ...(signIn ? { signIn } : {}) }
+        const clock = { nowMs: async () => world.nowMs, sleepUntil: async () => undefined }
+        const bmc = redfishBmc({ nodes: { [name]: target }, clock })
+        const close = async () => {
+          await bmc.close()
+          await lab.close()
+        }
+        const tellsNoSpeed = vendor.fanUnits === 'Percent' ? ({ tellsNoSpeed: true } as const) : {}
+        return { ...bench(world, name), ...tellsNoSpeed, bmc, close }
+      },
+    )
+  }
 }

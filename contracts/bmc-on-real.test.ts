@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nodeName } from '#domain/ids'
 import { secret } from '#domain/secret'
 import { run } from '#drivers/exec/run'
+import { examineIpmi } from '#drivers/ipmi/examine'
 import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
 import type { IpmiNode } from '#drivers/ipmi/session'
 import { type RealBmc, type RealBmcs, startRealBmcs } from '#lab/real/bmcs'
@@ -132,6 +133,19 @@ function ownWays() {
     expect(after.signals).toContainEqual(expect.objectContaining({ part: 'FAN2', edge: 'assert', source: 'sel' }))
     await real.setFan('FAN2', 8400)
     await rm(join(dir, 'cache'), { recursive: true })
+  })
+
+  test('the doctor finds it fine but for its clock and our privilege, and names a swap', async () => {
+    const { host, port, user, password, guidEncoding } = real
+    const look = async (expected: { systemUuid: string; serial: string }) => {
+      const target = { host, port, user, password, guidEncoding }
+      return (await examineIpmi({ node, target, expected, nowMs: Date.now() })).map(({ text }) => text)
+    }
+    expect(await look(identity)).toEqual([
+      'has a clock that was never set: its records have no time',
+      `lets ${user} do more than is needed: ADMINISTRATOR`,
+    ])
+    expect((await look({ ...identity, serial: '7QX4J93' }))[0]).toContain('may be swapped')
   })
 
   test('a soft-off is an order that reaches the machine, and identify is lit, put out and lit again', async () => {

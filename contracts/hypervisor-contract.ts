@@ -81,6 +81,24 @@ const LOOKS: Promises = {
     expect(await hypervisor.locate(NOBODY)).toEqual({ is: 'missing' })
   },
 
+  async 'a guest is located where it was expected, and where it was not'({ hypervisor, guest, source, target }) {
+    for (const expected of [source, target, NOWHERE]) {
+      expect(await hypervisor.locate(guest, expected)).toMatchObject({ is: 'at', node: source, status: 'running' })
+    }
+    expect(await hypervisor.locate(NOBODY, source)).toEqual({ is: 'missing' })
+  },
+
+  async 'a look again sees the same cluster as a whole look'({ hypervisor, source }) {
+    const whole = await hypervisor.observe({ avoid: source })
+    const again = await hypervisor.observe({ avoid: source, again: true })
+    expect({ ...again, observedAtMs: 0 }).toEqual({ ...whole, observedAtMs: 0 })
+  },
+
+  async 'the cluster’s list knows who runs on a node too'({ hypervisor, guest, source, target }) {
+    expect(await hypervisor.listedOn(source)).toContain(guest)
+    expect(await hypervisor.listedOn(target)).not.toContain(guest)
+  },
+
   async 'who runs on a node is that node’s own word'({ hypervisor, guest, source, target }) {
     expect(await hypervisor.runningOn(source)).toContain(guest)
     expect(await hypervisor.runningOn(target)).not.toContain(guest)

@@ -36,10 +36,11 @@ export function journalContract(name: string, makeJournal: MakeJournal): void {
       expect(await made.journal.read(maintenanceId('another'))).toHaveLength(1)
     })
 
-    test('the same key again gives the row as it stands, unchanged', async () => {
+    test('the same key again gives the row as it stands, unchanged, and says that it is not new', async () => {
       const first = await said('idempotent', 'k', 'first')
-      expect(await said('idempotent', 'k', 'second')).toEqual(first)
-      expect(await made.journal.read(maintenanceId('idempotent'))).toEqual([first])
+      expect(first.isNew).toBe(true)
+      expect(await said('idempotent', 'k', 'second')).toEqual({ row: first.row, isNew: false })
+      expect(await made.journal.read(maintenanceId('idempotent'))).toEqual([first.row])
     })
 
     test('rows written at once are chained all the same, and reading begins where one wants', async () => {

@@ -38,6 +38,7 @@ const perNode = (node: string): Tape => ({
   [`GET /nodes/${node}/lxc`]: recording('get-nodes-pve1-lxc'),
   [`GET /nodes/${node}/apt/versions`]: packages,
   [`GET /nodes/${node}/disks/list`]: recording('get-nodes-pve1-disks-list'),
+  [`GET /nodes/${node}/hardware/pci`]: recording('get-nodes-pve1-hardware-pci'),
   [`GET /nodes/${node}/time`]: recording('get-nodes-pve1-time'),
   [`GET /nodes/${node}/tasks`]: composed([]),
   [`GET /nodes/${node}/capabilities/qemu/migration`]: recording('get-nodes-pve1-capabilities-qemu-migration'),
@@ -66,6 +67,8 @@ export const cluster: Tape = {
   'GET /cluster/config/qdevice': composed({}),
   'GET /cluster/options': recording('get-cluster-options'),
   'GET /cluster/tasks': recording('task-list'),
+  'GET /cluster/replication': recording('get-cluster-replication'),
+  'GET /cluster/backup': recording('get-cluster-backup'),
   // Recorded later, when there was a guest more: 103, which these looks do not have.
   'GET /cluster/nextid': composed('103'),
   'GET /cluster/metrics/export': recording('get-cluster-metrics-export'),

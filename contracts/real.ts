@@ -3,9 +3,10 @@ import { test } from 'vitest'
 import { realPreflight } from '#lab/real/preflight'
 
 /** Undefined: go on. Else why the real contract is left out. */
-export async function whyNotReal(): Promise<string | undefined> {
+export async function whyNotReal({ withGuests = false } = {}): Promise<string | undefined> {
   if (process.env.COULISSE_REAL !== '1') return 'set COULISSE_REAL=1 to start real daemons'
-  const found = await realPreflight()
+  if (withGuests && process.getuid?.() !== 0) return 'only root makes network namespaces'
+  const found = await realPreflight({ withGuests })
   return found.is === 'ready' ? undefined : `missing on this machine: ${found.packages.join(', ')}`
 }
 

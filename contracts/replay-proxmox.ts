@@ -15,6 +15,9 @@ export type Asked = {
   readonly authorization: string
 }
 
+/** When the recordings are played: what the nodes’ clocks show. */
+export const REPLAY_NOW_MS = 1_795_332_811_000
+
 const FOLDER = new URL('./recordings/proxmox/', import.meta.url)
 
 export function recording(name: string): Recorded {
@@ -29,6 +32,8 @@ export const dataOf = <T>(name: string): T => (recording(name).body as { data: T
 export type Replay = {
   readonly entries: readonly { readonly url: string; readonly node: string; readonly fingerprint256: string }[]
   readonly asked: Asked[]
+  /** What the nodes' clocks show: the Date of their answers. */
+  readonly clock: { nowMs: number }
   /** Changes what is answered from now on. */
   play(more: Tape): void
   close(): Promise<void>
@@ -42,10 +47,12 @@ export async function replayProxmox(nodes: readonly string[], tape: Tape): Promi
       tracks.set(key, Array.isArray(value) ? [...value] : [value as Recorded])
   }
   play(tape)
-  const servers = await Promise.all(nodes.map((node) => listen(node, tracks, asked)))
+  const clock = { nowMs: REPLAY_NOW_MS }
+  const servers = await Promise.all(nodes.map((node) => listen(node, { tracks, asked, clock })))
   return {
     entries: servers.map(({ url, node, fingerprint256 }) => ({ url, node, fingerprint256 })),
     asked,
+    clock,
     play,
     async close() {
       await Promise.all(servers.map(({ server }) => closed(server)))
@@ -53,7 +60,13 @@ export async function replayProxmox(nodes: readonly string[], tape: Tape): Promi
   }
 }
 
-async function listen(node: string, tracks: Map<string, Recorded[]>, asked: Asked[]) {
+type Playing = {
+  readonly tracks: Map<string, Recorded[]>
+  readonly asked: Asked[]
+  readonly clock: { readonly nowMs: number }
+}
+
+async function listen(node: string, { tracks, asked, clock }: Playing) {
   const certificate = selfSignedCertificate(node, Date.parse('2026-11-22T12:00:00Z'))
   const server = createServer({ key: certificate.key, cert: certificate.cert }, async (request, response) => {
     let body = ''
@@ -66,7 +79,10 @@ async function listen(node: string, tracks: Map<string, Recorded[]>, asked: Aske
     const answer = next(tracks, `${method} ${path}`, params)
     // Status 0: a node that hangs takes the request and never answers.
     if (answer.status === 0) return
-    response.writeHead(answer.status, answer.reason, { 'content-type': 'application/json;charset=UTF-8' })
+    response.writeHead(answer.status, answer.reason, {
+      'content-type': 'application/json;charset=UTF-8',
+      date: new Date(clock.nowMs).toUTCString(),
+    })
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseConfig } from '#app/config/read'
+import { tokenCommands } from '#app/init/rights'
 import { cephxCommand } from '#drivers/ceph/cephx-caps'
 import { COMMANDS } from '#surfaces/cli/commands'
 import { filesBelow, linesOf, ROOT, textOf } from './tidy.ts'
@@ -24,8 +25,20 @@ test('the example configuration of docs/operations.md is accepted as it stands',
   expect(parseConfig(example, 'docs/operations.md').cluster).toBe('mad1')
 })
 
+test('so are Prometheus, Alertmanager and NetBox, beneath it', () => {
+  const [example = '', ...others] = [...textOf('docs/operations.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(
+    ([, text]) => text ?? '',
+  )
+  const monitoring = others.find((text) => text.startsWith('prometheus:'))
+  expect(parseConfig(`${example}${monitoring}`, 'docs/operations.md').netbox?.names).toEqual({ pve3: 'srv-0417' })
+})
+
 test('the Ceph user of docs/operations.md has the rights that the driver needs', () => {
   expect(textOf('docs/operations.md')).toContain(cephxCommand)
+})
+
+test('the commands of docs/operations.md that make a token are those that init prints', () => {
+  expect(textOf('docs/operations.md')).toContain(tokenCommands('coulisse@pve!one', { viaProxmox: false }).join('\n'))
 })
 
 test('every command that the documents name exists', () => {

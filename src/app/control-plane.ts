@@ -4,6 +4,7 @@ import type { Finding } from '#domain/finding'
 import type { ClusterName, CustomerId, MaintenanceId, NodeName } from '#domain/ids'
 import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
 import type { MaintenanceView } from '#domain/view'
+import type { AlertReceiver } from './alerts.ts'
 
 export type MaintenanceHead = {
   readonly id: MaintenanceId
@@ -65,6 +66,8 @@ export type ControlPlane = {
   keepPhoto?(id: MaintenanceId, photo: Photo): Promise<string>
   /** The clock of the story: the lab's where the lab is behind. */
   nowMs(): Promise<number>
+  /** Present where Alertmanager may send us its alerts: to the API itself, or to a listener of its own. */
+  readonly alerts?: { readonly receiver: AlertReceiver; readonly isOnApi: boolean }
   /** Present when a simulated cluster is behind: every figure shown is then labelled so. */
   readonly lab?: { readonly simulated: true }
 }

@@ -1,13 +1,10 @@
 /** From the checked configuration to drivers behind ports. The only place that knows which driver stands for which port. */
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Role } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
-import { haManager } from '#drivers/ha-manager/ha-manager'
-import { ipmiBmc } from '#drivers/ipmi/ipmi-bmc'
-import type { IpmiNode } from '#drivers/ipmi/session'
 import { labClock } from '#drivers/lab/clock'
 import { type LabLink, labLink } from '#drivers/lab/link'
 import { labProbe } from '#drivers/lab/probe'
@@ -15,57 +12,73 @@ import { witnessedPublisher } from '#drivers/lab/witness'
 import { type CephFallbackConfig, type LeaseStore, proxmoxCeph } from '#drivers/proxmox/ceph-fallback'
 import { proxmoxHypervisor } from '#drivers/proxmox/hypervisor'
 import type { EntryPoint } from '#drivers/proxmox/transport'
-import type { RedfishNode } from '#drivers/redfish/client'
-import { redfishBmc } from '#drivers/redfish/redfish-bmc'
-import { smtpNotifier } from '#drivers/smtp/smtp-notifier'
+import { type SmtpConfig, smtpNotifier } from '#drivers/smtp/smtp-notifier'
 import { systemClock } from '#drivers/system/clock'
 import type { Ports } from '#ports/all'
-import type { Bmc } from '#ports/bmc'
-import type { Clock } from '#ports/clock'
 import type { Inventory } from '#ports/inventory'
 import type { Notifier } from '#ports/notifier'
 import type { Probe } from '#ports/probe'
 import type { Storage } from '#ports/storage'
+import { type Bmcs, bmcsOf } from './bmcs.ts'
 import type { Config } from './config/schema.ts'
 import { secretOf } from './config/secrets.ts'
+import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
+import type { KeptPlaces, Places } from './places.ts'
+import { placesFor } from './places-of-config.ts'
 
-export type Drivers = Omit<Ports, 'journal'> & {
+export type Drivers = Omit<Ports, 'journal' | 'bmc'> & {
+  readonly bmc: Bmcs
   readonly pages: FilePublisher
   readonly lab: LabLink | undefined
   close(): Promise<void>
 }
 
-const CEPH_DEADLINE_MS = 15_000
+/** What outlives a process, where there is a database: leases when Ceph is reached by Proxmox alone, and what was learnt of places. */
+export type Keeping = {
+  readonly leases?: LeaseStore
+  readonly places?: KeptPlaces
+  readonly log?: (text: string) => void
+}
 
-/** `configPath`: secrets in files are found beside it. `leases`: where leases are kept when Ceph is reached by Proxmox alone; absent: nowhere. */
-export function makeDrivers(config: Config, configPath: string, leases?: LeaseStore): Drivers {
+/** `configPath`: secrets in files are found beside it. */
+export function makeDrivers(config: Config, configPath: string, keeping: Keeping = {}): Drivers {
+  const { leases } = keeping
   const baseDir = dirname(configPath)
   const lab = config.lab === undefined ? undefined : labLink(config.lab.control)
   const clock = lab === undefined ? systemClock() : labClock(lab)
   const entryPoints = entryPointsOf(config, baseDir)
+  const bmc = bmcsOf(config, baseDir, clock)
+  const { places, netbox } = placesFor(config, configPath, { clock, bmc, keeping })
+  const manager = haManagerOf(config, baseDir)
   const hypervisor = proxmoxHypervisor({
     entryPoints,
     clock,
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
-    place: (node) => placeOf(config, node),
+    place: (node) => domainsOf(config, places, node),
     roles: rolesOf(config),
-    ...(config.proxmox.haManager === undefined ? {} : { haManager: haManager({ command: config.proxmox.haManager }) }),
+    ...(manager === undefined ? {} : { haManager: manager }),
   })
   const pages = filePublisher(`${config.stateDir}/reports`)
-  const bmc = bmcs(config, baseDir, clock)
   return {
     clock,
-    hypervisor,
-    storage: storageOf(config, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
+    hypervisor: {
+      ...hypervisor,
+      // Racks are failure domains: the planner must know those that only NetBox tells.
+      observe: async (options) => {
+        await places.refresh()
+        return hypervisor.observe(options)
+      },
+    },
+    storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
     probe: lab === undefined ? noProbe : labProbe(lab),
-    notifier: notifierOf(config),
-    inventory: inventoryOf(config),
+    notifier: notifierOf(config, baseDir),
+    inventory: inventoryOf(config, places),
     publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
     pages,
     lab,
     close: async () => {
-      await Promise.all([hypervisor.close(), bmc.close()])
+      await Promise.all([hypervisor.close(), bmc.close(), netbox?.close()])
     },
   }
 }
@@ -75,15 +88,21 @@ export function entryPointsOf(config: Config, baseDir: string): readonly EntryPo
     url: entry.url,
     tokenId: entry.tokenId,
     tokenSecret: secretOf(entry.tokenSecret, baseDir),
-    fingerprint256: entry.fingerprint256,
+    ...(entry.fingerprint256 === undefined ? {} : { fingerprint256: entry.fingerprint256 }),
+    ...(entry.ca === undefined ? {} : { ca: secretOf(entry.ca, baseDir).reveal() }),
     ...(entry.node === undefined ? {} : { node: entry.node }),
   }))
 }
 
-function placeOf(config: Config, node: NodeName): { readonly rack?: string; readonly chassis?: string } {
+function domainsOf(
+  config: Config,
+  places: Places,
+  node: NodeName,
+): { readonly rack?: string; readonly chassis?: string } {
   const known = config.nodes[node]
   if (known === undefined) return {}
-  return { rack: known.rack, ...(known.chassis === undefined ? {} : { chassis: known.chassis }) }
+  const { chassis } = known
+  return { rack: places.rack(node) ?? known.rack, ...(chassis === undefined ? {} : { chassis }) }
 }
 
 const rolesOf = (config: Config): readonly Role[] =>
@@ -93,11 +112,10 @@ const rolesOf = (config: Config): readonly Role[] =>
     ...(role.node === undefined ? {} : { node: nodeName(role.node) }),
   }))
 
-function storageOf(config: Config, fallback: CephFallbackConfig): Storage {
-  if (config.ceph === 'none') return noCeph
+function storageOf(config: Config, baseDir: string, fallback: CephFallbackConfig): Storage {
   if (config.ceph === 'proxmox') return proxmoxCeph(fallback)
-  const { clock } = fallback
-  return cephStorage({ ...config.ceph, clock, deadlineMs: CEPH_DEADLINE_MS })
+  const ceph = cephConfigOf(config, baseDir, fallback.clock)
+  return ceph === undefined ? noCeph : cephStorage(ceph)
 }
 
 const refuseCeph = async (): Promise<never> => {
@@ -118,55 +136,14 @@ const noCeph: Storage = {
   stopOsds: refuseCeph,
 }
 
-type ClosableBmc = Bmc & { close(): Promise<void> }
-
-/** Each node's BMC by its own protocol. */
-function bmcs(config: Config, baseDir: string, clock: Clock): ClosableBmc {
-  const redfishNodes: Record<string, RedfishNode> = {}
-  const ipmiNodes: Record<string, IpmiNode> = {}
-  for (const [node, { bmc }] of Object.entries(config.nodes)) {
-    const password = secretOf(bmc.password, baseDir)
-    if (bmc.kind === 'redfish') {
-      const { url, user, fingerprint256 } = bmc
-      redfishNodes[node] = { url, user, password, ...(fingerprint256 === undefined ? {} : { fingerprint256 }) }
-    } else {
-      const { host, port, user, cipherSuite, guidEncoding } = bmc
-      ipmiNodes[node] = {
-        host,
-        port,
-        user,
-        password,
-        ...(cipherSuite === undefined ? {} : { cipherSuite }),
-        ...(guidEncoding === undefined ? {} : { guidEncoding }),
-      }
-    }
-  }
-  const redfish = redfishBmc({ nodes: redfishNodes, clock })
-  const ipmi = ipmiBmc({ nodes: ipmiNodes, clock, cacheDir: join(config.stateDir, 'ipmi') })
-  const of = (node: NodeName): Bmc => (node in ipmiNodes ? ipmi : redfish)
-  return {
-    identity: (node) => of(node).identity(node),
-    power: (node) => of(node).power(node),
-    powerOn: (node) => of(node).powerOn(node),
-    softOff: (node) => of(node).softOff(node),
-    setLocate: (node, on) => of(node).setLocate(node, on),
-    fans: (node) => of(node).fans(node),
-    powerRestorePolicy: (node) => of(node).powerRestorePolicy(node),
-    hardware: (node) => of(node).hardware(node),
-    signals: (node, cursor) => of(node).signals(node, cursor),
-    close: async () => {
-      await Promise.all([redfish.close(), ipmi.close()])
-    },
-  }
-}
-
 /** Nobody probes: said so for every guest, never 0. */
 const noProbe: Probe = {
   read: async ({ guests }) => guests.map((guest) => ({ is: 'unmeasured', guest, reason: 'no prober is configured' })),
 }
 
-function notifierOf(config: Config): Notifier {
-  if (config.smtp !== undefined) return smtpNotifier(config.smtp)
+function notifierOf(config: Config, baseDir: string): Notifier {
+  const smtp = smtpConfigOf(config, baseDir)
+  if (smtp !== undefined) return smtpNotifier(smtp)
   return {
     send: async ({ subject }) => {
       throw new DriverError('smtp', `send "${subject}"`, { retry: 'never', text: 'no mail server is configured' })
@@ -174,7 +151,18 @@ function notifierOf(config: Config): Notifier {
   }
 }
 
-function inventoryOf(config: Config): Inventory {
+/** Undefined: no mail server is configured. */
+export function smtpConfigOf({ smtp }: Config, baseDir: string): SmtpConfig | undefined {
+  if (smtp === undefined) return undefined
+  const { password, ca, ...rest } = smtp
+  return {
+    ...rest,
+    ...(password === undefined ? {} : { password: secretOf(password, baseDir) }),
+    ...(ca === undefined ? {} : { certificate: secretOf(ca, baseDir).reveal() }),
+  }
+}
+
+function inventoryOf(config: Config, places: Places): Inventory {
   const nodeOf = (node: NodeName) => {
     const known = config.nodes[node]
     if (known !== undefined) return known
@@ -186,11 +174,8 @@ function inventoryOf(config: Config): Inventory {
   return {
     hoster: config.hoster,
     simulated: config.lab !== undefined,
-    place: async (node) => {
-      const { site, room, rack, unit, serial, assetTag } = nodeOf(node)
-      return { site, room, rack, unit, serial, ...(assetTag === undefined ? {} : { assetTag }) }
-    },
-    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial }),
+    place: (node) => places.place(node),
+    dmi: async (node) => ({ systemUuid: nodeOf(node).systemUuid, serial: nodeOf(node).serial ?? 'unknown' }),
     customer: async (id: CustomerId) => {
       const known = config.customers[id]
       if (known === undefined) return undefined

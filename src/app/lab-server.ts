@@ -13,7 +13,7 @@ import { makeToken } from '#lab/wire/proxmox/tokens'
 import { serveRedfish } from '#lab/wire/redfish/redfish-server'
 import { serveSmtp } from '#lab/wire/smtp/serve-smtp'
 
-import { type RealReady, snapshotWithoutCeph, startRealLab } from './lab-real.ts'
+import { type RealOptions, type RealReady, snapshotForReal, startRealLab } from './lab-real.ts'
 
 export type LabServerOptions = {
   readonly snapshot: Snapshot
@@ -22,8 +22,8 @@ export type LabServerOptions = {
   /** Absent: the world is forgotten when the process ends. */
   readonly worldFile?: string
   readonly controlPort?: number
-  /** Real Ceph and real BMCs beneath the world, kept in this folder while it runs. */
-  readonly realDir?: string
+  /** Real Ceph, real BMCs and these real guests beneath the world, kept in this folder while it runs. */
+  readonly real?: RealOptions
   readonly log?: (line: string) => void
 }
 
@@ -37,10 +37,11 @@ export type ReadyLine = Omit<Awaited<ReturnType<typeof describe>>, 'ceph'> & {
 
 export async function startLabServer(options: LabServerOptions): Promise<LabServer> {
   const startAtMs = options.snapshot.cluster.observedAtMs
-  const { realDir, log = () => {} } = options
-  const snapshot = realDir === undefined ? options.snapshot : snapshotWithoutCeph(options.snapshot)
+  const { log = () => {} } = options
+  const snapshot =
+    options.real === undefined ? options.snapshot : snapshotForReal(options.snapshot, options.real.guests)
   const lab = await startLabProcess({ ...options, snapshot, startAtMs })
-  const real = realDir === undefined ? undefined : await startRealLab(lab, realDir, log)
+  const real = options.real === undefined ? undefined : await startRealLab(lab, options.real, log)
   const onChange = () => lab.beforeAnswer()
   const proxmox = await serveProxmox({ lab: lab.lab, onChange })
   const redfish = await serveRedfish({ lab: lab.lab, onChange })

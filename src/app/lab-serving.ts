@@ -1,6 +1,7 @@
 /** Runs the lab's servers until a signal; the world is written after every event and taken up again. */
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Vmid } from '#domain/ids'
 import { parseSnapshot } from '#drivers/snapshot/snapshot-file'
 import { startLabServer } from './lab-server.ts'
 import { untilSignal } from './serving.ts'
@@ -17,6 +18,8 @@ export async function serveLab(options: {
   readonly follow: boolean
   readonly state?: string
   readonly real: boolean
+  /** With `real`: these are real too. */
+  readonly guests: readonly Vmid[]
 }): Promise<readonly string[]> {
   let text: string
   try {
@@ -33,7 +36,7 @@ export async function serveLab(options: {
     pace: { speed: options.speed, mode: options.follow ? 'follow' : 'free' },
     controlPort: options.port,
     ...(options.state === undefined ? {} : { worldFile: join(options.state, 'world.json') }),
-    ...(options.real && options.state !== undefined ? { realDir: options.state } : {}),
+    ...(options.real && options.state !== undefined ? { real: { dir: options.state, guests: options.guests } } : {}),
     log: (line) => process.stderr.write(`${line}\n`),
   })
   process.stdout.write(`${JSON.stringify(server.ready)}\n`)

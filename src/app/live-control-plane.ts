@@ -39,6 +39,7 @@ export type LiveParts = {
   readonly readPage: (id: MaintenanceId, customer: CustomerId) => Promise<{ path: string; html: string } | undefined>
   readonly keepPhoto?: ControlPlane['keepPhoto']
   readonly simulated: boolean
+  readonly alerts?: ControlPlane['alerts']
 }
 
 export function liveControlPlane(
@@ -70,6 +71,7 @@ export function liveControlPlane(
     report: parts.readPage,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     nowMs: () => ports.clock.nowMs(),
+    ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),
   }
 }

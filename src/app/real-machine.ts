@@ -15,7 +15,6 @@ const PROGRAMS = [
   ['prometheus-alertmanager', 'prometheus-alertmanager', 'Prometheus'],
   ['prometheus-ipmi-exporter', 'prometheus-ipmi-exporter', 'Prometheus'],
   ['qemu-system-x86_64', 'qemu-system-x86', 'guests'],
-  ['qemu-img', 'qemu-utils', 'guests'],
   ['busybox', 'busybox-static', 'guests'],
   ['fping', 'fping', 'guests'],
   ['ip', 'iproute2', 'guests'],

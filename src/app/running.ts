@@ -27,7 +27,12 @@ import { databaseUrlOf } from './config/secrets.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
 import { logWhatIsWrong } from './examine-at-start.ts'
+import { fleetOf } from './fleet.ts'
 import { liveControlPlane } from './live-control-plane.ts'
+import { bmcPoller } from './poll-bmcs.ts'
+import { reload } from './reloading.ts'
+import { replaceableDrivers } from './replaceable.ts'
+import { wakeUps } from './wake-ups.ts'
 import {
   asksForMaintenance,
   documentStore,
@@ -41,6 +46,8 @@ export type Running = {
   readonly controlPlane: ControlPlane
   /** Sagas taken up from an earlier process. */
   readonly recovered: number
+  /** Reads the configuration again and takes what may change; what became of it is in the log. Never throws for what it reads. */
+  reload(): void
   close(): Promise<void>
 }
 
@@ -73,8 +80,10 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   closing.push(() => pool.end())
   await migrate(pool)
   const documents = new PostgresDocuments(pool)
-  const drivers = makeDrivers(config, configPath, leasesIn(documents))
-  closing.push(() => drivers.close())
+  const keeping = { leases: leasesIn(documents), places: documents, log }
+  const current = replaceableDrivers(config, (one) => makeDrivers(one, configPath, keeping))
+  const { drivers } = current
+  closing.push(current.close)
   const kept = new PostgresJournal({ pool, clock: drivers.clock })
   const ports: Ports = {
     ...drivers,
@@ -94,11 +103,16 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     async () => stop.abort(),
   )
   const store = documentStore(documents)
+  const fleet = fleetOf(config, { configPath, clock: drivers.clock, pool, log })
+  closing.push(fleet.close)
   const live = liveControlPlane({
     cluster: clusterName(config.cluster),
     engine,
     ports,
-    policy: config.policy,
+    // For maintenances that begin from now on: one that runs keeps the policy that it began with.
+    get policy() {
+      return current.config().policy
+    },
     findings: async () => newestFirst(Object.values((await store.load())?.findings ?? {})),
     listMaintenances: () => maintenancesIn(engine),
     subscribe: (listener) => {
@@ -108,13 +122,22 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     readPage: (id, customer) => drivers.pages.read(id, customer),
     keepPhoto: async (_, photo) => keepPhotoIn(join(config.stateDir, 'photos'), photo),
     simulated: config.lab !== undefined,
+    ...(fleet.alerts === undefined ? {} : { alerts: fleet.alerts }),
   })
+  const woken = wakeUps()
+  await current.listen(woken.wake, log)
   const watch: Watch = {
-    nodes: Object.keys(config.nodes).map(nodeName),
-    bmc: drivers.bmc,
+    get nodes() {
+      return Object.keys(current.config().nodes).map(nodeName)
+    },
+    poller: bmcPoller({ bmc: drivers.bmc, log, atOnce: config.watch.atOnce }),
+    woken,
     clock: watchClock(drivers, engine),
     store,
-    everyMs: config.watch.everyS * 1000,
+    sources: fleet.sources,
+    get everyMs() {
+      return current.config().watch.everyS * 1000
+    },
     onFinding: (finding) => heed(finding, live, log),
     maintenances: (settled) => watchedMaintenances(engine, ports.journal, settled),
     log,
@@ -125,7 +148,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   runWatch(watch, stop.signal).catch((error: unknown) =>
     log(`the watch ended, and nothing is found any more: ${error}`),
   )
-  return { controlPlane: live, recovered: engine.recovered }
+  return { controlPlane: live, recovered: engine.recovered, reload: () => reload(current, configPath, log) }
 }
 
 /** True when the finding is dealt with: it asks for nothing, or its maintenance runs. */

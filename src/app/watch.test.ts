@@ -3,7 +3,16 @@ import type { Finding } from '#domain/finding'
 import { type MaintenanceId, maintenanceId, nodeName } from '#domain/ids'
 import type { PartSignal } from '#domain/signal'
 import type { Bmc } from '#ports/bmc'
-import { asksForMaintenance, newWatchState, type WatchedMaintenance, type WatchState, watchOnce } from './watch.ts'
+import { bmcPoller } from './poll-bmcs.ts'
+import { wakeUps } from './wake-ups.ts'
+import {
+  asksForMaintenance,
+  newWatchState,
+  runWatch,
+  type WatchedMaintenance,
+  type WatchState,
+  watchOnce,
+} from './watch.ts'
 
 const HOUR_MS = 3_600_000
 const SECOND_MS = 1000
@@ -52,7 +61,7 @@ class Rounds {
     await watchOnce(
       {
         nodes: [pve3],
-        bmc,
+        poller: bmcPoller({ bmc, log: () => {} }),
         clock: { nowMs: async () => this.nowMs, sleepUntil: async () => {} },
         store: {
           load: async () => this.state,
@@ -152,4 +161,42 @@ test('a finding that was refused is asked again, and begins once', async () => {
   await rounds.round()
   await rounds.round()
   expect(rounds.begun).toHaveLength(1)
+})
+
+test('an event has its node looked at between two rounds, and nobody else', async () => {
+  const stop = new AbortController()
+  const woken = wakeUps(0)
+  const looked: string[][] = []
+  let stored = newWatchState()
+  await runWatch(
+    {
+      nodes: [nodeName('pve1'), pve3],
+      poller: {
+        round: async (nodes) => {
+          looked.push([...nodes])
+          // More events than looks: those that come while one looks are heeded together afterwards.
+          if (looked.length < 3) for (const node of [pve3, pve3]) woken.wake(node)
+          else stop.abort()
+          return []
+        },
+      },
+      woken,
+      clock: {
+        nowMs: async () => START_AT_MS,
+        sleepUntil: (_, quit) =>
+          new Promise((resolve) => (quit?.aborted ? resolve() : quit?.addEventListener('abort', () => resolve()))),
+      },
+      store: {
+        load: async () => stored,
+        save: async (state) => {
+          stored = state
+        },
+      },
+      everyMs: 60 * SECOND_MS,
+      onFinding: async () => true,
+      log: () => {},
+    },
+    stop.signal,
+  )
+  expect(looked).toEqual([['pve1', 'pve3'], ['pve3'], ['pve3']])
 })

@@ -8,10 +8,12 @@ import type { Finding } from '#domain/finding'
 import type { MaintenanceId, NodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { WorkOrderAnswer } from '#domain/maintenance'
-import type { Signal } from '#domain/signal'
 import { viewOf } from '#domain/view'
-import type { Bmc } from '#ports/bmc'
 import type { Clock } from '#ports/clock'
+import type { SignalSource } from '#ports/signal-source'
+import type { BmcPoller } from './poll-bmcs.ts'
+import type { WakeUps } from './wake-ups.ts'
+import { readSources } from './watch-sources.ts'
 
 /** What survives a restart: the detector's memory and how far each log was read, written together. */
 export type WatchState = {
@@ -42,10 +44,14 @@ export type WatchStore = { load(): Promise<WatchState | undefined>; save(state: 
 
 export type Watch = {
   readonly nodes: readonly NodeName[]
-  readonly bmc: Bmc
+  readonly poller: BmcPoller
+  /** Who is looked at between two rounds, because something happened there. Absent: nobody. */
+  readonly woken?: WakeUps
   readonly clock: Clock
   readonly store: WatchStore
   readonly everyMs: number
+  /** Who knows of many nodes at once, besides their BMCs. */
+  readonly sources?: readonly SignalSource[]
   /** Called for every new finding after it is stored, again each round until it says true. May be called twice. */
   readonly onFinding: (finding: Finding) => Promise<boolean>
   /** All maintenances but those in `settled`. Absent: there are none to heed. */
@@ -84,48 +90,29 @@ export const newWatchState = (): WatchState => ({
 const takenUp = (stored: WatchState | undefined): WatchState =>
   stored === undefined ? newWatchState() : { ...stored, detector: takeUpDetector(stored.detector) }
 
-/** One round over all BMCs. A restart in the middle of it reads the same records again, which the detector knows. */
-export async function watchOnce(watch: Watch, before: WatchState): Promise<WatchState> {
+/**
+ * One round over all BMCs and sources, or over these BMCs alone. A restart in the middle of it reads the same records again, which
+ * the detector knows.
+ */
+export async function watchOnce(watch: Watch, before: WatchState, woken?: readonly NodeName[]): Promise<WatchState> {
   // Asked before the logs are read: whatever is settled below has all its records behind it.
   const maintenances = (await watch.maintenances?.(before.settled ?? [])) ?? []
-  const { signals, cursors } = await readLogs(watch, before.cursors)
+  const reads = await watch.poller.round(woken ?? watch.nodes, before.cursors)
+  const logs = {
+    // In the order of the nodes, then of time: the same logs are the same stream.
+    signals: reads.flatMap((read) => read.signals).sort((a, b) => a.receivedAtMs - b.receivedAtMs),
+    cursors: { ...before.cursors, ...Object.fromEntries(reads.map(({ node, cursor }) => [node, cursor])) },
+  }
+  const sources = woken === undefined ? watch.sources : []
+  const { signals, cursors, stored } = await readSources({ sources, log: watch.log }, logs)
   const nowMs = await watch.clock.nowMs()
   const { state, findings } = observeSignals(before.detector, signals, nowMs)
   const seen = { ...before, detector: state, cursors, findings: withFindings(before.findings, findings) }
   const after = maintenances.reduce((told, one) => settle(told, one, nowMs), seen)
   await watch.store.save(after)
+  await stored()
   const busy = new Set(maintenances.filter(({ state }) => state.is === 'running').map(({ node }) => node))
   return dealWithFindings(watch, after, busy)
-}
-
-/** A BMC answers slowly, and a dark one not for many seconds: several are asked at once. */
-const ASKED_AT_ONCE = 8
-
-/** Signals in the order of the nodes, however fast each answered: the same logs are the same stream. */
-async function readLogs(watch: Watch, before: WatchState['cursors']) {
-  const signals: Signal[] = []
-  const cursors: Record<string, string> = { ...before }
-  for (let from = 0; from < watch.nodes.length; from += ASKED_AT_ONCE) {
-    const nodes = watch.nodes.slice(from, from + ASKED_AT_ONCE)
-    const reads = await Promise.all(nodes.map((node) => readLog(watch, node, cursors[node] ?? '')))
-    for (const [index, read] of reads.entries()) {
-      const node = nodes[index]
-      if (read === undefined || node === undefined) continue
-      signals.push(...read.signals)
-      cursors[node] = read.cursor
-    }
-  }
-  return { signals: signals.sort((a, b) => a.receivedAtMs - b.receivedAtMs), cursors }
-}
-
-async function readLog(watch: Watch, node: NodeName, cursor: string) {
-  try {
-    return await watch.bmc.signals(node, cursor)
-  } catch (error) {
-    if (!(error instanceof DriverError)) throw error
-    watch.log(`the BMC of ${node} was not read: ${error.message}`)
-    return undefined
-  }
 }
 
 function withFindings(present: WatchState['findings'], news: readonly Finding[]): WatchState['findings'] {
@@ -180,17 +167,26 @@ const FAILED_ROUND_PAUSE_MS = 1_000
 
 /** Until `signal`. A database or a network that is away for a while costs rounds, not the watch. */
 export async function runWatch(watch: Watch, signal: AbortSignal): Promise<void> {
+  const { clock, woken } = watch
   let state: WatchState | undefined
+  let roundAtMs = Number.NEGATIVE_INFINITY
   while (!signal.aborted) {
     try {
       state ??= takenUp(await watch.store.load())
-      state = await watchOnce(watch, state)
-      await watch.clock.sleepUntil((await watch.clock.nowMs()) + watch.everyMs, signal)
+      const wokenNodes = woken?.take() ?? []
+      if ((await clock.nowMs()) >= roundAtMs) {
+        state = await watchOnce(watch, state)
+        roundAtMs = (await clock.nowMs()) + watch.everyMs
+      } else if (wokenNodes.length > 0) {
+        state = await watchOnce(watch, state, wokenNodes)
+      }
+      await clock.sleepUntil(roundAtMs, woken === undefined ? signal : AbortSignal.any([signal, woken.signal()]))
     } catch (error) {
       if (!(error instanceof DriverError)) throw error
       if (signal.aborted) return
       watch.log(`a round of the watch failed: ${error.message}`)
       state = undefined
+      roundAtMs = Number.NEGATIVE_INFINITY
       await realSleep(FAILED_ROUND_PAUSE_MS, undefined, { signal }).catch(() => {})
     }
   }

@@ -20,6 +20,13 @@ export type PlacementGroups = {
   readonly inconsistent: number
 }
 
+export type CephService = {
+  readonly kind: string
+  readonly host: NodeName
+  /** Of a metadata server, where Ceph says so: whether a file system works by it, or it waits to take over. */
+  readonly role?: 'active' | 'standby'
+}
+
 export type CephObservation = {
   readonly observedAtMs: number
   readonly fsid: string
@@ -29,7 +36,7 @@ export type CephObservation = {
   readonly monitors: readonly { readonly host: NodeName; readonly inQuorum: boolean }[]
   readonly activeMgrHost?: NodeName
   /** Metadata servers and gateways by host: 'mds', 'rgw', 'nfs', 'iscsi'. */
-  readonly services: readonly { readonly kind: string; readonly host: NodeName }[]
+  readonly services: readonly CephService[]
   /** Cluster-wide flags: noout, norebalance, noup … */
   readonly flags: readonly string[]
   readonly hostFlags: Readonly<Record<string, readonly string[]>>

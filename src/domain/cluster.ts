@@ -40,6 +40,8 @@ export type ClusterObservation = {
   readonly conntrackStateOffered: boolean
   readonly shutdownPolicy: 'freeze' | 'failover' | 'conditional' | 'migrate'
   readonly crmMaster?: NodeName
+  /** Backups that begin by themselves: each locks its guests. Absent where nobody could tell. */
+  readonly backupsAhead?: readonly { readonly id: string; readonly atMs: number; readonly node?: NodeName }[]
   /** What this look could not see: silent gaps are the dangerous ones. */
   readonly blind: readonly string[]
 }

@@ -59,6 +59,8 @@ export type Hardware = {
   readonly nics: Known<readonly { readonly name: string; readonly bitsPerSecond: number }[]>
   readonly fans: Known<readonly string[]>
   readonly pcie: Known<readonly { readonly slot: string; readonly width: number }[]>
+  /** By vendor and model, one entry a device: addresses change with a slot. Absent as 'unknown'. */
+  readonly pciDevices?: Known<readonly string[]>
   /** PCIe errors that were corrected, summed: a bad seat shows here first. */
   readonly pcieCorrectedErrorCount: Known<number>
   readonly clockSkewMs: Known<number>

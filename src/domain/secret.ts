@@ -19,6 +19,11 @@ export class Secret {
   toJSON(): string {
     return '***'
   }
+
+  /** What Node's util.inspect and console.log ask; a plain symbol elsewhere. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '***'
+  }
 }
 
 export const secret = (value: string) => new Secret(value)

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { JournalRow } from '#domain/event'
 import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
 import type { Clock } from '#ports/clock'
-import type { Journal } from '#ports/journal'
+import type { Appended, Journal } from '#ports/journal'
 
 type Listener = (row: JournalRow) => void
 
@@ -17,12 +17,12 @@ export class MemoryJournal implements Journal {
     this.#clock = clock
   }
 
-  async append(entry: Parameters<Journal['append']>[0]): Promise<JournalRow> {
+  async append(entry: Parameters<Journal['append']>[0]): Promise<Appended> {
     const atMs = await this.#clock.nowMs()
     const { maintenance, key } = entry
     const keyInAll = JSON.stringify([maintenance, key])
     const known = this.#rowOfKey.get(keyInAll)
-    if (known) return known
+    if (known) return { row: known, isNew: false }
     const rows = this.#rowsOf.get(maintenance) ?? []
     const event = JSON.parse(JSON.stringify(entry.event)) as JournalRow['event']
     const prevHash = rows.at(-1)?.hash ?? CHAIN_START
@@ -32,7 +32,7 @@ export class MemoryJournal implements Journal {
     this.#rowsOf.set(maintenance, rows)
     this.#rowOfKey.set(keyInAll, row)
     for (const listener of this.#listeners) listener(row)
-    return row
+    return { row, isNew: true }
   }
 
   async read(maintenance: JournalRow['maintenance'], afterSeq = 0): Promise<readonly JournalRow[]> {

@@ -7,7 +7,12 @@ import type { Signal } from '#domain/signal'
 export type Power = { readonly is: 'on' } | { readonly is: 'off' } | { readonly is: 'unknown'; readonly reason: string }
 
 /** Who the BMC says it is. At least one of both is needed for proof. */
-export type BmcIdentity = { readonly systemUuid: Known<string>; readonly serial: Known<string> }
+export type BmcIdentity = {
+  readonly systemUuid: Known<string>
+  readonly serial: Known<string>
+  /** Where somebody wrote one into the board. */
+  readonly assetTag?: string
+}
 
 export type FanReading = {
   readonly part: string

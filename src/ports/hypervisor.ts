@@ -27,6 +27,8 @@ export type MigrationProgress =
       readonly outcome: 'ok'
       readonly blackout: Measured
       readonly bytesPerSecond: Known<number>
+      /** Where it went, by the task's own word: HA chooses its own target. */
+      readonly target: Known<NodeName>
     }
   | { readonly is: 'ended'; readonly outcome: 'failed' | 'cancelled'; readonly text: string }
   /** The worker was killed or its node died: look where the guest is. */
@@ -41,13 +43,21 @@ export type MoveRequest = {
 }
 
 export type Hypervisor = {
-  /** A complete look. `avoid`: never ask this node's API (it is being drained). */
-  observe(options?: { readonly avoid?: NodeName }): Promise<ClusterObservation>
-  /** Asks the cluster and the node itself, not the stale list alone. */
-  locate(guest: Vmid): Promise<Whereabouts>
+  /**
+   * A complete look. `avoid`: never ask this node's API (it is being drained). `again`: of what no move changes (configurations,
+   * storages, versions, rights, rules) it may tell what an earlier look saw; where guests are, what runs and what is up is seen now.
+   */
+  observe(options?: { readonly avoid?: NodeName; readonly again?: boolean }): Promise<ClusterObservation>
+  /** Asks the cluster and the node itself, not the stale list alone. `expected`: asked first; a node that has the guest is enough. */
+  locate(guest: Vmid, expected?: NodeName): Promise<Whereabouts>
+  /** Who runs on this node by the cluster's list, which is 10 to 20 s behind: the first of two independent looks. */
+  listedOn(node: NodeName): Promise<readonly Vmid[]>
   /** Who runs on this node by the node's own word (not the cluster's list): the independent second look. */
   runningOn(node: NodeName): Promise<readonly Vmid[]>
-  /** Starts a move and returns what to follow. Never repeated by the driver; after a lost answer look with findMigration. */
+  /**
+   * Starts a move and returns what to follow. Never repeated by the driver; after a lost answer look with findMigration. Asked for
+   * again after a lost answer, it looks for the task itself before it acts.
+   */
   migrate(move: MoveRequest): Promise<MigrationHandle>
   /** A migration of this guest away from `from` that is under way, or that ended since `sinceMs`. HA's real task, not its queueing. */
   findMigration(query: {

@@ -2,13 +2,12 @@
 import type { Event, JournalRow } from '#domain/event'
 import type { MaintenanceId } from '#domain/ids'
 
+/** `isNew`: nobody had written under this key before, so whoever writes what he intends has not acted on it yet. */
+export type Appended = { readonly row: JournalRow; readonly isNew: boolean }
+
 export type Journal = {
   /** Durable when it resolves. A row under the same key is returned as it stands, unchanged. */
-  append(entry: {
-    readonly maintenance: MaintenanceId
-    readonly key: string
-    readonly event: Event
-  }): Promise<JournalRow>
+  append(entry: { readonly maintenance: MaintenanceId; readonly key: string; readonly event: Event }): Promise<Appended>
   /** In order of seq, those after `afterSeq`. */
   read(maintenance: MaintenanceId, afterSeq?: number): Promise<readonly JournalRow[]>
 }

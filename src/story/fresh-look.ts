@@ -8,9 +8,9 @@ import type { Hypervisor } from '#ports/hypervisor'
 export async function observeAfterMoves(
   hypervisor: Hypervisor,
   arrived: Readonly<Record<string, NodeName>>,
-  avoid?: NodeName,
+  how: Parameters<Hypervisor['observe']>[0] = {},
 ): Promise<ClusterObservation> {
-  const cluster = await hypervisor.observe(avoid === undefined ? {} : { avoid })
+  const cluster = await hypervisor.observe(how)
   // A lock in the list may be that of a migration that has ended since.
   const isSuspect = ({ vmid, node, lock }: Guest) => (arrived[vmid] ?? node) !== node || lock === 'migrate'
   return putRight(hypervisor, cluster, isSuspect)

@@ -2,8 +2,9 @@
 import type { Blocker } from '#domain/blocker'
 import type { ClusterObservation } from '#domain/cluster'
 import { timeText } from '#domain/figures'
+import type { Guest } from '#domain/guest'
 import type { NodeName, Vmid } from '#domain/ids'
-import type { HomeMove } from '#domain/plan'
+import type { HomeMove, HomePlan } from '#domain/plan'
 import { moveFacts, partnersOf } from '#drain/decide'
 import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
@@ -174,9 +175,15 @@ function nextHome(story: Story, cluster: ClusterObservation, ledger: ReadonlyMap
     stays: home.stays,
     tired,
     final: tired.filter(isFinal).length,
-    areLocked: home.stays.some(({ reason }) => reason === 'guest-locked'),
+    areLocked: home.stays.some(({ reason }) => reason === 'guest-locked') || cluster.guests.some(isLeavingHome(ledger)),
   }
 }
+
+/** HA goes on with moves that it had queued before maintenance mode was switched off: who is home may be on the way out. */
+const isLeavingHome =
+  (ledger: ReadonlyMap<Vmid, NodeName>) =>
+  ({ vmid, node, lock, ha }: Guest): boolean =>
+    ledger.get(vmid) === node && (lock === 'migrate' || ha.state === 'migrate' || ha.state === 'relocate')
 
 const isTiredOf = (failures: Failures, guest: Vmid) =>
   failures[guest]?.final === true || (failures[guest]?.count ?? 0) >= TRIES_IN_A_ROW
@@ -199,12 +206,12 @@ function withPartners(
 function inputsOf(
   story: Story,
   cluster: ClusterObservation,
-  moves: readonly HomeMove[],
+  moves: HomePlan['moves'],
   { beganMs, leaveToHaMs }: Progress,
 ): readonly MoveInput[] {
   const { policy } = story.input
   const facts = moveFacts(cluster, moves, policy.defaultPauseBudgetMs)
-  return moves.map(({ guest, from, to, mode }, index): MoveInput => {
+  return moves.map(({ guest, from, to, mode, startsAtS, endsAtS }, index): MoveInput => {
     const known = facts[index]
     return {
       maintenance: story.input,
@@ -212,6 +219,8 @@ function inputsOf(
       pauseBudgetMs: known?.pauseBudgetMs ?? policy.defaultPauseBudgetMs,
       withLocalDisks: known?.withLocalDisks ?? false,
       leaveToHaMs: known?.haManaged === true ? leaveToHaMs : 0,
+      haManaged: known?.haManaged ?? false,
+      forecastMs: Math.round((endsAtS - startsAtS) * 1000),
       together: known?.together ?? [],
       undoing: story.heard.undoing,
       drainBeganMs: beganMs,

@@ -20,8 +20,8 @@ export async function perform(story: Story, { act, run, undo }: Performance): Pr
   await registerUndo(story, act, undo)
   try {
     const outcome = await story.saga.step(nameOf(act), async (key) => {
-      const intent = await journal.append({ maintenance, key: `${key}/intends`, event: { kind: 'intends', act } })
-      const result = await run({ key, intendedAtMs: intent.atMs })
+      const { row } = await journal.append({ maintenance, key: `${key}/intends`, event: { kind: 'intends', act } })
+      const result = await run({ key, intendedAtMs: row.atMs })
       await journal.append({ maintenance, key: `${key}/did`, event: { kind: 'did', act, outcome: result } })
       return result as unknown as Json
     })

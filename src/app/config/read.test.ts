@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { BadInput } from '../bad-input.ts'
+import { cephConfigOf, haManagerOf, sshNodesOf, sshRightsOf } from '../nodes-by-ssh.ts'
 import { parseConfig, readConfig } from './read.ts'
 
 const GOOD = `cluster: mad1
@@ -54,9 +55,11 @@ test('every fault is shown, each with its line and column', () => {
 })
 
 test('a missing key is shown at the key of what should hold it', () => {
-  expect(parseFaults(GOOD.replace('    serial: S1\n', ''))).toEqual(['c.yaml:11:3: $.nodes.pve1.serial: is missing'])
+  expect(parseFaults(GOOD.replace(/ {4}systemUuid: .*\n/, ''))).toEqual([
+    'c.yaml:11:3: $.nodes.pve1.systemUuid: is missing',
+  ])
   expect(parseFaults(GOOD.replace('      fingerprint256: AA:BB\n', ''))).toEqual([
-    'c.yaml:5:7: $.proxmox.entryPoints.0.fingerprint256: is missing',
+    'c.yaml:5:7: $.proxmox.entryPoints.0: either fingerprint256 or ca: whom to trust',
   ])
 })
 
@@ -72,7 +75,7 @@ test('a choice that is none says what can be chosen', () => {
     'c.yaml:9:7: $.ceph: expected "none", or expected "proxmox", or expected object, received number',
   ])
   expect(parseFaults(GOOD.replace('ceph: none', 'ceph: { command: ceph }'))).toEqual([
-    'c.yaml:9:18: $.ceph.command: expected array, received string',
+    'c.yaml:9:18: $.ceph.command: expected array, received string, or expected "ssh"',
   ])
   expect(parseFaults(GOOD.replace('kind: ipmi', 'kind: wmi'))).toEqual([
     `c.yaml:14:18: $.nodes.pve1.bmc.kind: Invalid discriminator value. Expected 'redfish' | 'ipmi'`,
@@ -101,4 +104,59 @@ test('every secret that is not there is named by its place', () => {
     `${path}:7:20: $.proxmox.entryPoints.0.tokenSecret: the environment variable COULISSE_TEST_TOKEN is not set`,
     `${path}:14:68: $.nodes.pve1.bmc.password: the secret file ${join(folder, 'bmc-pve1')} cannot be read`,
   ])
+})
+
+test('an entry point is trusted by its fingerprint or by an authority, by one of them', () => {
+  const byAuthority = GOOD.replace('fingerprint256: AA:BB', 'ca: { file: pve-root-ca.pem }')
+  expect(parseFaults(byAuthority)).toEqual([])
+  const neither = GOOD.replace('      fingerprint256: AA:BB\n', '')
+  const twice = GOOD.replace('fingerprint256: AA:BB', 'fingerprint256: AA:BB\n      ca: { file: pve-root-ca.pem }')
+  for (const wrong of [neither, twice]) expect(parseFaults(wrong).join()).toContain('either fingerprint256 or ca')
+})
+
+test('a mail server may want a user, and then a password that stands elsewhere', () => {
+  const withMail = (more: string) => `${GOOD}smtp: { host: mail.example, port: 465, from: c@example.net, ${more} }\n`
+  expect(parseFaults(withMail('secure: true, user: c, password: { env: MAIL }'))).toEqual([])
+  expect(parseFaults(withMail('user: c'))).toEqual([expect.stringContaining('$.smtp: user and password come together')])
+  expect(parseFaults(withMail('user: c, password: hunter2')).join()).not.toContain('hunter2')
+})
+
+test('what is to go by ssh wants a key and known hosts, and a node may be found elsewhere', () => {
+  const bySsh = GOOD.replace('ceph: none', 'ceph: { command: ssh, stopOsds: ssh }').replace(
+    'proxmox:\n',
+    'proxmox:\n  haManager: ssh\n',
+  )
+  const wanting = 'there is no ssh: { key: …, knownHosts: … } to use'
+  expect(parseFaults(bySsh).map((fault) => fault.replace(/^c\.yaml:\d+:\d+: /, ''))).toEqual(
+    ['$.proxmox.haManager', '$.ceph.command', '$.ceph.stopOsds'].map((path) => `${path}: ${wanting}`),
+  )
+  const config = parseConfig(
+    `${bySsh}ssh: { key: id, knownHosts: /etc/coulisse/known_hosts, hosts: { pve1: { host: 192.0.2.11, port: 2222 } } }\n`,
+    'c.yaml',
+  )
+  expect(sshRightsOf(config)).toEqual(['maintenance-mode', 'stop-osd', 'ceph'])
+  expect(sshNodesOf(config, '/etc/coulisse')).toEqual({
+    user: 'root',
+    port: 22,
+    key: '/etc/coulisse/id',
+    knownHosts: '/etc/coulisse/known_hosts',
+    nodes: { pve1: { host: '192.0.2.11', port: 2222 } },
+  })
+  const clock = { nowMs: async () => 0, sleepUntil: async () => undefined }
+  expect(cephConfigOf(config, '/etc/coulisse', clock)).toMatchObject({ ssh: { user: 'root' }, stopOsds: { ssh: {} } })
+  expect(haManagerOf(config, '/etc/coulisse')).toBeDefined()
+  expect(haManagerOf(parseConfig(GOOD, 'c.yaml'), '/etc/coulisse')).toBeUndefined()
+})
+
+test('BMCs: who signs in how, which system it is, and how events come; what makes no sense is named', () => {
+  const config = parseConfig(`${GOOD}watch: { events: { push: { listen: '0.0.0.0:8301' } } }\n`, 'c.yaml')
+  expect(config.watch).toEqual({ everyS: 60, atOnce: 16, events: { push: { listen: '0.0.0.0:8301' } } })
+  expect(parseConfig(`${GOOD}watch: { everyS: 30 }\n`, 'c.yaml').watch).toEqual({
+    everyS: 30,
+    atOnce: 16,
+    events: 'off',
+  })
+  for (const wrong of ['events: mail', 'events: { push: { listen: here } }', 'atOnce: 0']) {
+    expect(parseFaults(`${GOOD}watch: { ${wrong} }\n`).join()).toContain('$.watch.')
+  }
 })

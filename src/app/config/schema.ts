@@ -2,13 +2,30 @@
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
 import type { StoryPolicy } from '#domain/policy'
-
-const secretSchema = z.union(
-  [z.object({ env: z.string().min(1) }).strict(), z.object({ file: z.string().min(1) }).strict()],
-  { error: 'a secret is { file: PATH } or { env: NAME }, and never stands here itself' },
-)
+import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
+import { secretSchema } from './secret-schema.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
+
+/** A command of one's own, or: on a node, by the ssh key that `ssh` names. */
+const commandOrSsh = z.union([commandSchema, z.literal('ssh')])
+
+/** How nodes are reached for what no API offers. Files are found beside the configuration. */
+const sshSchema = z
+  .object({
+    user: z.string().min(1).default('root'),
+    key: z.string().min(1),
+    knownHosts: z.string().min(1),
+    port: z.number().int().min(1).max(65_535).default(22),
+    /** By node, where it does not answer under its own name. */
+    hosts: z
+      .record(
+        z.string(),
+        z.object({ host: z.string().min(1), port: z.number().int().min(1).max(65_535).optional() }).strict(),
+      )
+      .default({}),
+  })
+  .strict()
 
 const policySchema = z
   .object({
@@ -59,6 +76,10 @@ const bmcSchema = z.discriminatedUnion('kind', [
       user: z.string(),
       password: secretSchema,
       fingerprint256: z.string().optional(),
+      /** 'session' where basic sign-in is switched off; 'basic' leaves nothing behind at the BMC. */
+      signIn: z.enum(['basic', 'session']).optional(),
+      /** '/redfish/v1/Systems/1', where one service stands for several nodes. */
+      system: z.string().startsWith('/redfish/v1/Systems/').optional(),
     })
     .strict(),
   z
@@ -74,13 +95,31 @@ const bmcSchema = z.discriminatedUnion('kind', [
     .strict(),
 ])
 
+/** Between two rounds: BMCs stream their events, or push them to us. Most push to HTTPS alone. */
+const eventsSchema = z.union([
+  z.enum(['off', 'sse']),
+  z
+    .object({
+      push: z
+        .object({
+          listen: z.string().regex(/^[\w.:[\]-]+:\d+$/, 'host:port'),
+          url: z.url().optional(),
+          cert: z.string().optional(),
+          key: z.string().optional(),
+        })
+        .strict(),
+    })
+    .strict(),
+])
+
 const nodeSchema = z
   .object({
     site: z.string().default('unknown'),
     room: z.string().default('unknown'),
     rack: z.string().default('unknown'),
     unit: z.string().default('unknown'),
-    serial: z.string().min(1),
+    /** Absent: what the machine says of itself, else NetBox. */
+    serial: z.string().min(1).optional(),
     systemUuid: z.string().min(1),
     assetTag: z.string().optional(),
     chassis: z.string().optional(),
@@ -120,25 +159,37 @@ export const configSchema = z
                 url: z.url(),
                 tokenId: z.string(),
                 tokenSecret: secretSchema,
-                fingerprint256: z.string(),
+                /** The node's certificate; or the authority that signs it: `ca: { file: pve-root-ca.pem }`. */
+                fingerprint256: z.string().optional(),
+                ca: secretSchema.optional(),
               })
-              .strict(),
+              .strict()
+              .refine(({ fingerprint256, ca }) => (fingerprint256 === undefined) !== (ca === undefined), {
+                message: 'either fingerprint256 or ca: whom to trust',
+              }),
           )
           .min(1),
-        haManager: commandSchema.optional(),
+        /** A command: `{node}` and `{action}` (enable or disable) are filled in. */
+        haManager: z
+          .union([
+            ...commandOrSsh.options,
+            z.object({ command: commandSchema, env: z.record(z.string(), z.string()).default({}) }).strict(),
+          ])
+          .optional(),
       })
       .strict(),
+    ssh: sshSchema.optional(),
     ceph: z.union([
       z.literal('none'),
       z.literal('proxmox'),
       z
         .object({
-          command: commandSchema.default(['ceph']),
+          command: commandOrSsh.default(['ceph']),
           env: z.record(z.string(), z.string()).default({}),
           conf: z.string().optional(),
           keyring: z.string().optional(),
           name: z.string().optional(),
-          stopOsds: commandSchema.optional(),
+          stopOsds: commandOrSsh.optional(),
         })
         .strict(),
     ]),
@@ -151,19 +202,63 @@ export const configSchema = z
           .strict(),
       )
       .default({}),
-    smtp: z.object({ host: z.string(), port: z.number().int(), from: z.string() }).strict().optional(),
+    smtp: z
+      .object({
+        host: z.string(),
+        port: z.number().int(),
+        from: z.string(),
+        /** TLS from the first byte; else STARTTLS where the server offers it. */
+        secure: z.boolean().default(false),
+        user: z.string().min(1).optional(),
+        password: secretSchema.optional(),
+        /** Of the server's certificate, where no public authority vouches for it. */
+        ca: secretSchema.optional(),
+      })
+      .strict()
+      .refine(
+        ({ user, password }) => (user === undefined) === (password === undefined),
+        'user and password come together',
+      )
+      .optional(),
     operatorMail: z.string().optional(),
     technicianMail: z.string().optional(),
     roles: z.array(roleSchema).default([]),
     watch: z
-      .object({ everyS: z.number().min(5).default(60) })
+      .object({
+        everyS: z.number().min(5).default(60),
+        atOnce: z.number().int().min(1).max(64).default(16),
+        events: eventsSchema.default('off'),
+      })
       .strict()
-      .default({ everyS: 60 }),
+      .default({ everyS: 60, atOnce: 16, events: 'off' }),
+    monitoringLabels: monitoringLabelsSchema.default({ rules: [] }),
+    prometheus: prometheusSchema.optional(),
+    alertmanager: alertmanagerSchema.optional(),
+    netbox: netboxSchema.optional(),
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */
     lab: z.object({ control: z.url() }).strict().optional(),
     policy: policySchema.default({}),
   })
   .strict()
+  .superRefine((config, context) => {
+    if (config.ssh !== undefined) return
+    for (const path of usesOfSsh(config)) {
+      context.addIssue({
+        code: 'custom',
+        path: [...path],
+        message: 'there is no ssh: { key: …, knownHosts: … } to use',
+      })
+    }
+  })
+
+type UsesSsh = {
+  readonly proxmox: { readonly haManager?: unknown }
+  readonly ceph: string | { readonly command?: unknown; readonly stopOsds?: unknown }
+}
+
+function usesOfSsh({ proxmox, ceph }: UsesSsh): readonly (readonly string[])[] {
+  const ofCeph = typeof ceph === 'string' ? [] : (['command', 'stopOsds'] as const).filter((key) => ceph[key] === 'ssh')
+  return [...(proxmox.haManager === 'ssh' ? [['proxmox', 'haManager']] : []), ...ofCeph.map((key) => ['ceph', key])]
+}
 
 export type Config = Omit<z.infer<typeof configSchema>, 'policy'> & { readonly policy: StoryPolicy }
-export type SecretRef = z.infer<typeof secretSchema>

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { Secret } from '#domain/secret'
 import { BadInput } from '../bad-input.ts'
-import type { Config, SecretRef } from './schema.ts'
+import type { Config } from './schema.ts'
+import type { SecretRef } from './secret-schema.ts'
 
 /** Relative files lie beside the configuration. Throws BadInput where there is nothing to read. */
 export function secretOf(ref: SecretRef, baseDir: string): Secret {

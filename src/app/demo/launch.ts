@@ -4,6 +4,7 @@ import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { type EmbeddedPostgres, startEmbeddedPostgres, stopEmbeddedPostgres } from '#drivers/postgres/embedded'
 import type { ReadyLine } from '../lab-server.ts'
+import { guestsToMove, SNAPSHOT } from './cluster.ts'
 import { writeConfig } from './lab-config.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { type Child, forgetPid, recordPid, startChild, stopChild, whenPidGone } from './processes.ts'
@@ -15,6 +16,8 @@ export type DemoOptions = {
   readonly seed: number
   readonly speed: number | 'max'
   readonly real: boolean
+  /** With `real`: so many guests are real QEMU processes. */
+  readonly guestCount: number
   readonly log: (text: string) => void
 }
 
@@ -35,7 +38,8 @@ export type Demo = {
 }
 
 const MAIN = fileURLToPath(import.meta.resolve('../../surfaces/cli/main.ts'))
-const SNAPSHOT = fileURLToPath(import.meta.resolve('./cluster.json'))
+/** A real Ceph makes its stores and real guests boot first. */
+const REAL_LAB_READY_LIMIT_MS = 300_000
 
 /** Starts what does not run, goes on where the last start was. Throws when another launcher holds the folder; then nothing was touched. */
 export async function launchDemo(options: DemoOptions): Promise<Demo> {
@@ -47,7 +51,7 @@ export async function launchDemo(options: DemoOptions): Promise<Demo> {
     return await launchAll(options, lock)
   } catch (error) {
     lock.ending()
-    await stopAll(stateDir)
+    await stopAll(stateDir, options.real)
     await lock.release()
     throw error
   }
@@ -60,7 +64,7 @@ async function launchAll(options: DemoOptions, lock: Lock): Promise<Demo> {
   // A real Ceph is gone with its lab: such a story does not go on, it begins anew.
   if (options.real) await endReal(stateDir)
   if (options.real || isFinished(stateDir)) await forgetStory(stateDir)
-  if (options.real) await prepareReal(log)
+  if (options.real) await prepareReal({ log, withGuests: options.guestCount > 0 })
   const resumed = countStart(stateDir)
   log(resumed === 0 ? 'starting PostgreSQL, the lab and the control plane' : 'going on where the last start was')
   const [postgres, lab] = await bothOrNone(startPostgres(stateDir), startLab(options))
@@ -90,7 +94,7 @@ async function launchAll(options: DemoOptions, lock: Lock): Promise<Demo> {
     broken,
     stop: async () => {
       lock.ending()
-      await stopAll(stateDir)
+      await stopAll(stateDir, options.real)
       await lock.release()
     },
   }
@@ -113,21 +117,24 @@ const whenGone = async (child: Child, name: string) => {
   return name
 }
 
-function startLab({ stateDir, seed, speed, real }: DemoOptions): Promise<Child> {
+function startLab({ stateDir, seed, speed, real, guestCount }: DemoOptions): Promise<Child> {
+  const realOptions = real ? ['--real', '--guests', guestsToMove(guestCount).join(',')] : []
   const options = ['--snapshot', SNAPSHOT, '--seed', String(seed), '--speed', String(speed), '--follow']
   return startChild({
     name: 'lab',
-    argv: [execPath, MAIN, 'lab', 'serve', ...options, '--state', `${stateDir}/lab`, ...(real ? ['--real'] : [])],
+    argv: [execPath, MAIN, 'lab', 'serve', ...options, '--state', `${stateDir}/lab`, ...realOptions],
     stateDir,
+    ...(real ? { readyLimitMs: REAL_LAB_READY_LIMIT_MS } : {}),
   })
 }
 
-/** The control plane before those it needs. */
-async function stopAll(stateDir: string): Promise<void> {
+/** The control plane before those it needs. A lab that died, or was slow to end, has left its real daemons. */
+async function stopAll(stateDir: string, real: boolean): Promise<void> {
   await stopChild(stateDir, 'control-plane')
   await Promise.all([stopChild(stateDir, 'lab'), stopEmbeddedPostgres(stateDir)])
   forgetPid(stateDir, 'postgres')
   forgetPid(stateDir, 'launcher')
+  if (real) await endReal(stateDir)
 }
 
 /** Ends what runs on the folder and removes all that the demo wrote there. Repeating it changes nothing. */
@@ -135,8 +142,7 @@ export async function cleanDemo(stateDir: string): Promise<void> {
   if (!existsSync(stateDir)) return
   await stopChild(stateDir, 'launcher')
   const lock = await takeLock(stateDir)
-  await stopAll(stateDir)
-  await endReal(stateDir)
+  await stopAll(stateDir, true)
   await forgetStory(stateDir)
   removeIfEmpty(stateDir)
   await lock.release()

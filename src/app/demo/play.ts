@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openWorkOrderOf } from '#domain/view'
+import { NODE_TO_REPAIR } from './cluster.ts'
 import type { Demo } from './launch.ts'
 import { approveAsOperator, breakFan, carryAnswers, hearStory, readTruth, type Told, worldTime } from './people.ts'
-import { readRealFigures } from './real.ts'
+import { readRealFigures, readRealGuests } from './real.ts'
 import { markFinished } from './state-folder.ts'
 import { type DemoSummary, summarize } from './summary.ts'
 
@@ -16,7 +17,6 @@ export type PlayedDemo =
   /** The lab or the control plane died. */
   | { readonly is: 'broken'; readonly text: string }
 
-const NODE_TO_REPAIR = 'pve3'
 const STORY = { dropoutsPerDay: 12, pullsCords: true }
 /**
  * Where time cannot jump: a dropout every eight minutes, or the evidence would take an hour. The cords stay in: ipmitool needs
@@ -86,6 +86,7 @@ async function sumUp(demo: Demo, told: Told, startMs: number): Promise<DemoSumma
     wallMs: Math.round(performance.now()),
     simulated: true,
     ...(demo.isReal ? { real: await readRealFigures(demo.control) } : {}),
+    ...(demo.isReal ? await readRealGuests(demo.control) : {}),
   })
   writeFileSync(
     join(demo.stateDir, 'journal.json'),

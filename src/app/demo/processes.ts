@@ -25,9 +25,11 @@ export async function startChild(options: {
   readonly name: ChildName
   readonly argv: readonly [string, ...string[]]
   readonly stateDir: string
+  /** How long its ready line may take. */
+  readonly readyLimitMs?: number
   readonly env?: Readonly<Record<string, string>>
 }): Promise<Child> {
-  const { name, argv, stateDir } = options
+  const { name, argv, stateDir, readyLimitMs = READY_LIMIT_MS } = options
   const logs = join(stateDir, 'logs')
   mkdirSync(logs, { recursive: true })
   const outPath = join(logs, `${name}.out`)
@@ -52,13 +54,13 @@ export async function startChild(options: {
   gone.then(() => {
     isGone = true
   })
-  for (let waitedMs = 0; waitedMs < READY_LIMIT_MS; waitedMs += LOOK_EVERY_MS) {
+  for (let waitedMs = 0; waitedMs < readyLimitMs; waitedMs += LOOK_EVERY_MS) {
     const line = firstLine(outPath)
     if (line !== undefined) return { name, pid: child.pid, ready: JSON.parse(line) as Record<string, unknown>, gone }
     if (isGone) throw new Error(`${name} ended before it was ready:\n${lastWords(errPath)}`)
     await sleep(LOOK_EVERY_MS)
   }
-  throw new Error(`${name} was not ready in ${READY_LIMIT_MS / 1000} s:\n${lastWords(errPath)}`)
+  throw new Error(`${name} was not ready in ${readyLimitMs / 1000} s:\n${lastWords(errPath)}`)
 }
 
 function firstLine(path: string): string | undefined {

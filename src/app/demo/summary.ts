@@ -24,6 +24,10 @@ export type DemoSummary = {
   readonly journalEntries: number
   /** Only where Ceph and the BMCs were real: what the client saw that wrote and verified objects throughout. */
   readonly real?: RealFigures
+  /** Only there: every move of a guest that was a real QEMU, in the order they ended. */
+  readonly realGuests?: readonly RealGuestMove[]
+  /** What went wrong with real guests; none is what is hoped for. */
+  readonly realGuestTroubles?: readonly string[]
   /** Of wallMs: until PostgreSQL, the lab and the control plane were up. */
   readonly startMs: number
   /** Since the command began. */
@@ -41,6 +45,21 @@ export type RealFigures = {
   readonly objectsMisplacedOnReturn: number | 'unmeasured'
 }
 
+export type RealGuestMove = {
+  readonly guest: number
+  readonly from: string
+  readonly to: string
+  readonly bootIdBefore: string
+  readonly bootIdAfter: string
+  /** By QEMU's own word, known to within `hypervisorResolutionMs`. */
+  readonly hypervisorPauseMs: number | 'unknown'
+  readonly hypervisorResolutionMs: number
+  /** The longest time without an answer to a prober outside that asks every `probeIntervalMs`, known to within `probeResolutionMs`. */
+  readonly probeGapMs: number | 'unmeasured'
+  readonly probeIntervalMs: number
+  readonly probeResolutionMs: number | 'unmeasured'
+}
+
 export function summarize(facts: {
   readonly rows: readonly JournalRow[]
   readonly resumed: number
@@ -49,6 +68,8 @@ export function summarize(facts: {
   readonly wallMs: number
   readonly simulated: boolean
   readonly real?: RealFigures
+  readonly realGuests?: readonly RealGuestMove[]
+  readonly realGuestTroubles?: readonly string[]
 }): DemoSummary {
   const { rows } = facts
   const view = viewOf(rows)
@@ -76,10 +97,16 @@ export function summarize(facts: {
     reports: rows.flatMap(({ event }) => reportPath(event)),
     journalEntries: rows.length,
     ...(facts.real === undefined ? {} : { real: facts.real }),
+    ...(facts.realGuests === undefined ? {} : { realGuests: facts.realGuests }),
+    ...(facts.realGuestTroubles === undefined ? {} : { realGuestTroubles: facts.realGuestTroubles }),
     startMs: facts.startMs,
     wallMs: facts.wallMs,
   }
 }
+
+/** Every real guest that moved is proven to be the one that it was before: the same boot. */
+export const keptRunning = ({ realGuests = [] }: DemoSummary) =>
+  realGuests.every(({ bootIdBefore, bootIdAfter }) => bootIdBefore === bootIdAfter && bootIdAfter !== 'unknown')
 
 const at = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString())
 

@@ -1,16 +1,20 @@
 /** The configuration beyond its schema: who else can read its secrets, and what it leaves out. */
-import { statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Check } from '#domain/check'
 import type { Config } from '../config/schema.ts'
 import { secretPath, secretsIn } from '../config/secrets.ts'
 
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002
+/** Certificates are named like secrets, and are none. */
+const PUBLIC: ReadonlySet<string> = new Set(['ca', 'cert', 'clientCa'])
 const EVERYWHERE = /^(0\.0\.0\.0|\[::\]|::):/
 
 export function examineConfiguration(config: Config, path: string): readonly Check[] {
-  const files = [...new Set(secretsIn(config).map(({ ref }) => secretPath(ref, dirname(path))))]
+  const secrets = secretsIn(config).filter(({ path }) => !PUBLIC.has(String(path.at(-1))))
+  const key = config.ssh === undefined ? [] : [resolve(dirname(path), config.ssh.key)].filter(existsSync)
+  const files = [...new Set([...secrets.map(({ ref }) => secretPath(ref, dirname(path))), ...key])]
   const found = [
     ...modeChecks(path, OTHERS_WRITE, 'everybody on this machine can change it', 'chmod o-w'),
     ...files.flatMap((file) =>

@@ -2,14 +2,16 @@
 import { dirname } from 'node:path'
 import type { Check, CheckArea } from '#domain/check'
 import { DriverError } from '#domain/driver-error'
+import { examineProxmox } from '#drivers/proxmox/examine'
 import { readConfig } from '../config/read.ts'
 import type { Config } from '../config/schema.ts'
 import { type Drivers, entryPointsOf, makeDrivers } from '../drivers.ts'
-import { examineMail, examineStorage, examineStore } from './areas.ts'
+import { examineNetboxOf } from '../places-of-config.ts'
+import { examineMail, examineNodeAccess, examineStorage, examineStore } from './areas.ts'
 import { examineBmcs } from './bmcs.ts'
 import { examineConfiguration } from './configuration.ts'
-import { examineEntryPoints } from './entry-points.ts'
 import { examineInventory } from './inventory.ts'
+import { examineMonitoring } from './monitoring.ts'
 
 /** Longer than the slowest area's own deadlines together: what is not done by then is said, not waited for. */
 const AREA_LIMIT_MS = 90_000
@@ -34,12 +36,20 @@ function areasOf(config: Config, path: string, drivers: Drivers): readonly Area[
     { area: 'database', look: () => examineStore(config, path) },
     {
       area: 'proxmox',
-      look: () => examineEntryPoints(entryPointsOf(config, dirname(path)), () => drivers.clock.nowMs()),
+      look: () =>
+        examineProxmox({
+          entryPoints: entryPointsOf(config, dirname(path)),
+          clock: drivers.clock,
+          cephByApi: config.ceph === 'proxmox',
+        }),
     },
-    { area: 'ceph', look: () => examineStorage(config, drivers.storage) },
+    { area: 'ha-manager', look: () => examineNodeAccess(config, path) },
+    { area: 'ceph', look: () => examineStorage(config, path, drivers) },
     { area: 'bmc', look: () => examineBmcs(config, drivers.bmc) },
+    { area: 'prometheus', look: async () => examineMonitoring(config, path, await drivers.clock.nowMs()) },
     { area: 'inventory', look: async () => examineInventory(config, await drivers.hypervisor.observe()) },
-    { area: 'mail', look: () => examineMail(config) },
+    { area: 'inventory', look: () => examineNetboxOf(config, path) },
+    { area: 'mail', look: () => examineMail(config, path) },
   ]
 }
 

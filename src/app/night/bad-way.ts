@@ -1,6 +1,7 @@
 /** A night whose Proxmox is asked over the wire, by the real driver, through a proxy that delays, cuts and repeats. */
 import { secret } from '#domain/secret'
 import { proxmoxHypervisor } from '#drivers/proxmox/hypervisor'
+import { type Transport, tlsTransport } from '#drivers/proxmox/transport'
 import { promisesAreQuiet } from '#lab/engine/simulate'
 import type { VirtualClock } from '#lab/virtual-clock'
 import { type FaultProxy, serveFaultProxy, type WayFaults } from '#lab/wire/fault-proxy'
@@ -8,7 +9,6 @@ import { serveProxmox } from '#lab/wire/proxmox/serve'
 import { type LabCertificate, selfSignedCertificate } from '#lab/wire/tls'
 import { setMaintenanceMode } from '#lab/world/commands'
 import type { LabWorld } from '#lab/world/lab-world'
-import type { Hypervisor } from '#ports/hypervisor'
 import type { Outside } from './play.ts'
 
 /** World time stands while a call is under way, so real deadlines only end what would never end. */
@@ -19,7 +19,11 @@ export type BadWay = Outside & { readonly proxy: FaultProxy }
 export async function badWay(
   lab: LabWorld,
   clock: VirtualClock,
-  options: { readonly seed: number; readonly faults: WayFaults },
+  options: {
+    readonly seed: number
+    readonly faults: WayFaults
+    readonly onAsked?: (method: string, path: string) => void
+  },
 ): Promise<BadWay> {
   const certificates = certificatesOf(Object.keys(lab.state.nodes), clock.atMs)
   const served = await serveProxmox({ lab, onChange: () => {}, certificates })
@@ -43,11 +47,12 @@ export async function badWay(
     },
     readDeadlineMs: DEADLINE_MS,
     writeDeadlineMs: DEADLINE_MS,
-    pause: (ms) => sleep(ms),
+    pause: (ms) => clock.sleepUntil(clock.atMs + ms),
+    transport: (entry) => calls.counted(tlsTransport(entry)),
   })
   return {
     proxy,
-    ports: { hypervisor: calls.counted(hypervisor) },
+    ports: { hypervisor },
     quiet: calls.quiet,
     async close() {
       await hypervisor.close()
@@ -65,7 +70,7 @@ function certificatesOf(nodes: readonly string[], nowMs: number): Readonly<Recor
   return Object.fromEntries(nodes.map((node) => [node, made.get(node) as LabCertificate]))
 }
 
-/** Knows whether a call is under way that does not wait for the world itself. */
+/** Knows whether a request is under way that does not wait for the world itself. Whoever waits for another's request needs no count. */
 function callCounter() {
   let underWay = 0
   let parkedCount = 0
@@ -84,21 +89,17 @@ function callCounter() {
         change({ parked: -1 })
       }
     },
-    counted: (hypervisor: Hypervisor): Hypervisor =>
-      new Proxy(hypervisor, {
-        get: (target, property) => {
-          const member: unknown = Reflect.get(target, property, target)
-          if (typeof member !== 'function') return member
-          return async (...args: unknown[]) => {
-            change({ calls: 1 })
-            try {
-              return await member.apply(target, args)
-            } finally {
-              change({ calls: -1 })
-            }
-          }
-        },
-      }),
+    counted: (transport: Transport): Transport => ({
+      close: transport.close,
+      async send(request) {
+        change({ calls: 1 })
+        try {
+          return await transport.send(request)
+        } finally {
+          change({ calls: -1 })
+        }
+      },
+    }),
     async quiet(): Promise<void> {
       await promisesAreQuiet()
       while (underWay > parkedCount) {

@@ -25,6 +25,7 @@ import type { Ports } from '#ports/all'
 import type { SagaFunction } from '#ports/saga'
 import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
 import { INBOX } from '#story/story'
+import { bmcPoller } from '../poll-bmcs.ts'
 import { asksForMaintenance, runWatch, type WatchState } from '../watch.ts'
 import type { Command, ScriptLine, When } from './script.ts'
 
@@ -286,7 +287,7 @@ class Night {
     const stop = new AbortController()
     const watch = {
       nodes: this.#options.snapshot.cluster.nodes.map((node) => node.name),
-      bmc: this.#ports.bmc,
+      poller: bmcPoller({ bmc: this.#ports.bmc, log: () => {}, patienceMs: 'endless' }),
       clock: this.clock,
       everyMs: WATCH_EVERY_MS,
       store: {

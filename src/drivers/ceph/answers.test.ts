@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { nodeName } from '#domain/ids'
+import { cephBlockers } from '#story/conditions/storage'
 import {
   crushRulesAnswer,
   mgrStatAnswer,
@@ -102,9 +104,29 @@ test('slow operations, fullness and gateways are read from where Ceph says them'
   const seen = toObservation({ ...answers, status, nodeLs: { ...answers.nodeLs, mds: { pve1: ['pve1'] } } }, 1000)
   expect(seen).toMatchObject({ slowOpsCount: 3, fullness: 'nearfull' })
   expect(seen.services).toEqual([
-    { kind: 'mds', host: 'pve1' },
+    { kind: 'mds', host: 'pve1', role: 'standby' },
     { kind: 'rgw', host: 'pve2' },
   ])
+})
+
+test('a metadata server is told from one that stands by, and the blocker says who would take over', () => {
+  const { answers } = observationOf('status.ok')
+  const by_rank = [
+    { name: 'pve1', status: 'up:active' },
+    { name: 'pve2', status: 'up:standby-replay' },
+  ]
+  const said = (mds: Readonly<Record<string, string[]>>) => {
+    const status = { ...answers.status, fsmap: { by_rank } }
+    const seen = toObservation({ ...answers, status, nodeLs: { ...answers.nodeLs, mds } }, 1000)
+    return ['pve1', 'pve2'].map(
+      (host) => cephBlockers(seen, nodeName(host), 1).find(({ kind }) => kind === 'services-on-node')?.text,
+    )
+  }
+  expect(said({ pve1: ['pve1'], pve2: ['pve2'] })).toEqual([
+    'mds (active; pve2 would take over) on pve1 goes away with it',
+    'mds (standby) on pve2 goes away with it',
+  ])
+  expect(said({ pve1: ['pve1'] })[0]).toContain('none stands by elsewhere')
 })
 
 test('whatever words a newer Ceph says of a PG, counts never exceed the PGs that there are', () => {

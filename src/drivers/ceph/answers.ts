@@ -1,6 +1,6 @@
 /** What `ceph … --format json` answers, as far as we read it, and its translation to one observation. Pure. */
 import { z } from 'zod'
-import type { CephObservation, Osd, PlacementGroups, Pool } from '#domain/ceph'
+import type { CephObservation, CephService, Osd, PlacementGroups, Pool } from '#domain/ceph'
 import { type NodeName, nodeName } from '#domain/ids'
 
 const count = z.number().int().min(0)
@@ -22,6 +22,8 @@ export const statusAnswer = z.object({
     })
     // Each PG is in one state: more states than PGs would make any of them look clean.
     .refine(({ pgs_by_state, num_pgs }) => pgs_by_state.reduce((sum, one) => sum + one.count, 0) <= num_pgs),
+  // Every rank of every file system with the metadata server that holds it; whoever is not among them stands by.
+  fsmap: z.object({ by_rank: z.array(z.object({ name: z.string(), status: z.string() })) }).optional(),
   // `daemons` mixes daemons with a text under the key 'summary'.
   servicemap: z
     .object({
@@ -178,10 +180,13 @@ function placementGroupsOf({ pgmap }: Answers['status']): PlacementGroups {
 const KIND_OF_SERVICE: Readonly<Record<string, string>> = { 'tcmu-runner': 'iscsi', ganesha: 'nfs' }
 const NOT_SERVICES: ReadonlySet<string> = new Set(['mon', 'mgr', 'osd', 'mds'])
 
-function servicesOf({ status, nodeLs }: Answers, hostOfDaemon: (kind: string, name: string) => NodeName) {
+function servicesOf(
+  { status, nodeLs }: Answers,
+  hostOfDaemon: (kind: string, name: string) => NodeName,
+): readonly CephService[] {
   const metadataServers = Object.values(nodeLs.mds ?? {})
     .flat()
-    .map((name) => ({ kind: 'mds', host: hostOfDaemon('mds', String(name)) }))
+    .map((name) => ({ kind: 'mds', host: hostOfDaemon('mds', String(name)), ...roleOf(status, String(name)) }))
   const gateways = Object.entries(status.servicemap.services)
     .filter(([kind]) => !NOT_SERVICES.has(kind))
     .flatMap(([kind, { daemons }]) =>
@@ -192,6 +197,13 @@ function servicesOf({ status, nodeLs }: Answers, hostOfDaemon: (kind: string, na
       ),
     )
   return [...metadataServers, ...gateways]
+}
+
+/** "up:standby-replay" follows a rank and works for nobody yet. */
+function roleOf({ fsmap }: Answers['status'], name: string): Pick<CephService, 'role'> {
+  if (fsmap === undefined) return {}
+  const works = fsmap.by_rank.some((rank) => rank.name === name && !rank.status.includes('standby'))
+  return { role: works ? 'active' : 'standby' }
 }
 
 /** Always set on any cluster of today; they say nothing to an operator. */

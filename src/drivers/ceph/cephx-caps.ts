@@ -16,7 +16,12 @@ const mon = [
 
 export const cephxCaps = { mon, mgr: 'allow command "osd ok-to-stop"' } as const
 
-/** What a person pastes on a node, as docs/operations.md shows it. */
-export const cephxCommand = `ceph auth get-or-create ${CEPHX_USER} \\
+const commandOf = (verb: string, user: string) => `ceph auth ${verb} ${user} \\
   mon '${cephxCaps.mon}' \\
   mgr '${cephxCaps.mgr}'`
+
+/** What a person pastes on a node, as docs/operations.md shows it. */
+export const cephxCommand = commandOf('get-or-create', CEPHX_USER)
+
+/** Gives a user that exists these rights and takes all others away, which `get-or-create` refuses to do. */
+export const cephxChangeCommand = (user: string): string => commandOf('caps', user)

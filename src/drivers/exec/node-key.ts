@@ -2,7 +2,8 @@
 import { fileURLToPath } from 'node:url'
 
 /** As coulisse-node.sh knows them. */
-export type NodeRight = 'maintenance-mode' | 'stop-osd' | 'ceph'
+export const NODE_RIGHTS = ['maintenance-mode', 'stop-osd', 'ceph'] as const
+export type NodeRight = (typeof NODE_RIGHTS)[number]
 
 /** The forced command as it lies here; nodes hold a copy of it at NODE_SCRIPT_PLACE. */
 export const NODE_SCRIPT = fileURLToPath(new URL('./coulisse-node.sh', import.meta.url))

@@ -9,6 +9,7 @@ import { noteBook } from './notes.ts'
 import {
   decodeGuid,
   type GuidEncoding,
+  parseFruAssetTag,
   parseFruSerial,
   parseGuid,
   parsePower,
@@ -56,7 +57,12 @@ export function ipmiBmc(config: IpmiConfig): Bmc & { close(): Promise<void> } {
     identity: async (node) => {
       const guid = await guidOf(of(node), known(node).encoding)
       const fru = await of(node).tell('read the serial number', ['fru', 'print', '0'])
-      return { systemUuid: guid ?? 'unknown', serial: parseFruSerial(fru.stdout) ?? 'unknown' }
+      const assetTag = parseFruAssetTag(fru.stdout)
+      return {
+        systemUuid: guid ?? 'unknown',
+        serial: parseFruSerial(fru.stdout) ?? 'unknown',
+        ...(assetTag === undefined ? {} : { assetTag }),
+      }
     },
     power: (node) => power(of(node)),
     powerOn: (node) => powerOn(node, of(node)),
@@ -153,25 +159,34 @@ function toFan({ name, state, value }: Sensor): FanReading {
 /** One process for log and sensors; a second one when more was logged than the tail shows. */
 async function signals(config: IpmiConfig, node: NodeName, known: Known, cursor: string) {
   const { session } = known
-  const doing = 'read log and sensors'
   const receivedAtMs = await config.clock.nowMs()
   if (known.refusedAtMs !== undefined && receivedAtMs < known.refusedAtMs + REFUSED_PAUSE_MS) {
-    throw session.error(doing, 'credentials')
+    throw session.error(POLLING, 'credentials')
   }
   delete known.refusedAtMs
-  const told = await session.askAll(doing, ['sel info', `sel elist last ${TAIL_RECORDS}`, 'sdr elist'])
-  if (told.is === 'refused') {
-    if (told.why === 'credentials') known.refusedAtMs = receivedAtMs
-    if (told.why !== 'no-answer') throw session.error(doing, told.why)
+  try {
+    const { look, present } = await poll(node, session)
+    const log = await readLog(cursor, look, async (count) =>
+      parseSelElist((await session.tell('read the log', ['sel', 'elist', 'last', String(count)])).stdout),
+    )
+    return { signals: toSignals({ node, receivedAtMs, log, present }), cursor: log.cursor }
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    if (session.wasRefused()) known.refusedAtMs = receivedAtMs
+    if (error.retry === 'never') throw error
+    // One that answers nonsense, or has no session free, tells as little as one that is silent.
     const unreachable = { is: 'bmc', atMs: receivedAtMs, receivedAtMs, node, event: 'unreachable' } as const
     return { signals: [unreachable], cursor: cursor.startsWith('!') ? cursor : `!${cursor}` }
   }
+}
+
+const POLLING = 'read log and sensors'
+
+async function poll(node: NodeName, session: IpmiSession) {
+  const told = await session.askAll(POLLING, ['sel info', `sel elist last ${TAIL_RECORDS}`, 'sdr elist'])
+  if (told.is === 'refused') throw session.error(POLLING, told.why)
   const [selInfo = '', tail = '', elist = ''] = told.answers
   const info = parseSelInfo(selInfo)
   if (info === undefined) throw senseless(node, 'read the log’s state')
-  const present = toSensors(node, doing, elist)
-  const log = await readLog(cursor, { info, tail: parseSelElist(tail) }, async (count) =>
-    parseSelElist((await session.tell('read the log', ['sel', 'elist', 'last', String(count)])).stdout),
-  )
-  return { signals: toSignals({ node, receivedAtMs, log, present }), cursor: log.cursor }
+  return { look: { info, tail: parseSelElist(tail) }, present: toSensors(node, POLLING, elist) }
 }

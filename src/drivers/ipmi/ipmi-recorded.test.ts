@@ -85,10 +85,13 @@ test('a wrong password is told apart from a dead BMC, is never tried again, and 
   expect(await errorOf(bmc.fans(node))).toMatchObject(refused)
 })
 
-test('a BMC whose sessions are all taken is neither dead nor refusing us: later', async () => {
+const unreachable = [expect.objectContaining({ is: 'bmc', event: 'unreachable' })]
+
+test('a BMC whose sessions are all taken is not one that refuses us: later', async () => {
   const { bmc } = await recordedBmc({ sessionsFull: true })
   const error = { retry: 'later', message: expect.stringContaining('no session free') }
-  expect(await errorOf(bmc.signals(node, ''))).toMatchObject(error)
+  expect(await errorOf(bmc.fans(node))).toMatchObject(error)
+  expect((await bmc.signals(node, '')).signals).toEqual(unreachable)
 })
 
 test('the cipher suite is found once, remembered over a restart, and found again when it is switched off', async () => {
@@ -172,7 +175,7 @@ test.each([
   ['noise', '\u0000\u0001|||| | |\n||||\nEntries : many\n'],
 ])('%s in place of every answer is an error to try again, and no reading', async (_, garbage) => {
   const { bmc } = await recordedBmc({ garbage })
-  expect(await errorOf(bmc.signals(node, ''))).toMatchObject({ name: 'DriverError', retry: 'later' })
+  expect((await bmc.signals(node, '')).signals).toEqual(unreachable)
   expect(await errorOf(bmc.fans(node))).toMatchObject({ name: 'DriverError', retry: 'later' })
   expect(await bmc.power(node)).toEqual({ is: 'unknown', reason: 'the BMC does not say' })
   expect(await bmc.powerRestorePolicy(node)).toBe('unknown')

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   decodeGuid,
+  parseFruAssetTag,
   parseFruSerial,
   parseGuid,
   parsePower,
@@ -10,7 +11,12 @@ import {
   parseSdrElist,
   parseSelElist,
   parseSelInfo,
+  parseSelTime,
+  parseUserPrivilege,
 } from './parse.ts'
+import { isRefused, refusalIn } from './refusal.ts'
+import { answersIn } from './script.ts'
+import { recordCount, sdrVersionIn } from './sdr-file.ts'
 
 const recording = (name: string) =>
   readFileSync(new URL(`../../../contracts/recordings/ipmi/${name}.txt`, import.meta.url), 'utf8')
@@ -96,4 +102,79 @@ test('garbage is never a reading, and never a crash', () => {
     }),
     { numRuns: 500 },
   )
+})
+
+test('an asset tag is what somebody wrote, not what a maker left', () => {
+  const tagged = (tag: string) =>
+    parseFruAssetTag(` Product Serial        : 7QX4J92\n Product Asset Tag     : ${tag}\n`)
+  expect(['A-0103', '', '0000', 'To Be Filled By O.E.M.'].map(tagged)).toEqual([
+    'A-0103',
+    undefined,
+    undefined,
+    undefined,
+  ])
+})
+
+const FOLDER = new URL('../../../contracts/recordings/ipmi/', import.meta.url)
+const recordings = readdirSync(FOLDER).map((file) => readFileSync(new URL(file, FOLDER), 'utf8'))
+
+test('a recording that is cut, mixed up or dirtied anywhere is never a crash, a NaN or a nameless part', () => {
+  const dirt = fc.constantFrom('|', '\n', ' ', '\u0000', '9'.repeat(400), '-', ':', 'Asserted', '/', '99/99/99')
+  const change = fc.tuple(fc.nat(), fc.nat({ max: 60 }), dirt)
+  const pick = fc.constantFrom(...recordings)
+  fc.assert(
+    fc.property(pick, pick, fc.array(change, { maxLength: 6 }), (one, other, changes) => {
+      let text = one
+      for (const [at, length, with_] of changes) {
+        const from = at % (text.length + 1)
+        text = text.slice(0, from) + with_ + (length > 50 ? other : '') + text.slice(from + length)
+      }
+      for (const { name, value } of parseSdrElist(text)) {
+        expect(name).not.toBe('')
+        expect(Number.isNaN(value ?? 0)).toBe(false)
+      }
+      for (const { id, atMs, value } of parseSelElist(text)) {
+        expect(id).toBeGreaterThanOrEqual(0)
+        expect(Number.isNaN(atMs === 'unknown' ? 0 : atMs)).toBe(false)
+        expect(Number.isNaN(value ?? 0)).toBe(false)
+      }
+      const info = parseSelInfo(text)
+      if (info !== undefined) expect(info.entries).toBeGreaterThanOrEqual(0)
+      const time = parseSelTime(text)
+      expect(time === 'unknown' || Number.isFinite(time)).toBe(true)
+      expect(parseGuid(text) ?? '0-0').toMatch(/^[0-9a-f-]+$/)
+      parsePower(text)
+      parseFruSerial(text)
+      parseUserPrivilege(text, 'coulisse')
+      decodeGuid(text, 'ipmi')
+      sdrVersionIn({ mcInfo: text, sdrInfo: other })
+      answersIn(text, 3)
+      isRefused(text)
+      refusalIn(text)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('the reasons of a refused session are told apart by what ipmitool printed', () => {
+  expect(refusalIn(recording('wrong-password-verbose'))).toBe('credentials')
+  expect(refusalIn(recording('wrong-user-verbose'))).toBe('credentials')
+  expect(refusalIn(recording('cipher-suite-verbose'))).toBe('cipher-suite')
+  expect(refusalIn(recording('no-answer-verbose'))).toBe('no-answer')
+  expect(isRefused(recording('wrong-password'))).toBe(true)
+  expect(isRefused(recording('mc-info'))).toBe(false)
+})
+
+test('a copy of sensor records is whole or is none', () => {
+  const records = fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 20 })
+  fc.assert(
+    fc.property(records, fc.nat(), (bodies, at) => {
+      const file = Buffer.concat(bodies.map((body, id) => Buffer.from([id, 0, 0x51, 1, body.length, ...body])))
+      expect(recordCount(file)).toBe(bodies.length)
+      const cut = at % file.length
+      expect(recordCount(file.subarray(0, cut)) ?? 0).toBeLessThan(bodies.length)
+    }),
+  )
+  expect(parseUserPrivilege(recording('user-list'), 'coulisse')).toBe('ADMINISTRATOR')
+  expect(parseSelTime('S+ 03:13:58')).toBe('unknown')
 })

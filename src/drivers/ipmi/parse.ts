@@ -167,6 +167,21 @@ export function parseSelInfo(text: string): SelInfo | undefined {
   }
 }
 
+/** `sel time get`: "11/22/26 15:49:47 UTC"; 'unknown' before the clock was set ("S+ 03:13:58"), and for anything else. */
+export function parseSelTime(text: string): number | 'unknown' {
+  const [date = '', time = ''] = text.trim().split(/\s+/)
+  return selTimeMs(date, time)
+}
+
+/** `user list`: "2   coulisse         true    false      true       ADMINISTRATOR". Undefined where the user is not listed. */
+export function parseUserPrivilege(text: string, user: string): string | undefined {
+  for (const line of text.split('\n')) {
+    const [, name, privilege] = /^\d+\s+(\S+)\s+(?:(?:true|false)\s+){3}(.+?)\s*$/.exec(line) ?? []
+    if (name === user) return privilege
+  }
+  return undefined
+}
+
 export const parsePower = (text: string): 'on' | 'off' | undefined => {
   const word = /Chassis Power is (on|off)/.exec(text)?.[1]
   return word === 'on' || word === 'off' ? word : undefined
@@ -216,6 +231,12 @@ export function parseFruSerial(text: string): string | undefined {
   return serials.find(
     (serial) => serial !== undefined && /[1-9A-Za-z]/.test(serial) && !/to be filled|none/i.test(serial),
   )
+}
+
+/** What somebody wrote into the product's area; makers leave it empty, or with a placeholder. */
+export function parseFruAssetTag(text: string): string | undefined {
+  const tag = field(text, 'Product Asset Tag')
+  return tag !== undefined && /[1-9A-Za-z]/.test(tag) && !/to be filled|none/i.test(tag) ? tag : undefined
 }
 
 /** "Power Restore Policy : always-off": the text behind a name, undefined where the line is missing. */

@@ -40,6 +40,8 @@ export type IpmiSession = {
    */
   askAll(doing: string, commands: readonly string[]): Promise<ToldAll>
   error(doing: string, why: Refusal): DriverError
+  /** User and password were refused at the last call. */
+  wasRefused(): boolean
 }
 
 /** A call takes 0.04 to 0.13 s; a slow BMC walks its sensors in 20 s. */
@@ -71,6 +73,7 @@ export function ipmiSession(node: NodeName, target: IpmiNode | undefined, option
   let notes: BmcNotes | undefined
   /** It was silent the last time, and said nothing when asked why: it is not asked why again until it answers. */
   let isSilent = false
+  let isRefusedNow = false
 
   const error = (doing: string, why: Refusal) => new DriverError('ipmi', `${node}: ${doing}`, WORDS[why])
   async function known(): Promise<BmcNotes> {
@@ -90,7 +93,7 @@ export function ipmiSession(node: NodeName, target: IpmiNode | undefined, option
         driver: 'ipmi',
         doing: `${node}: ${doing}`,
         command: [...(options.command ?? ['ipmitool']), ...signIn(target, suite), ...args],
-        env: { IPMI_PASSWORD: target.password },
+        env: { IPMI_PASSWORD: target.password, HOME: await book.home() },
         deadlineMs: options.deadlineMs ?? DEADLINE_MS,
       })
     } catch (cause) {
@@ -116,6 +119,7 @@ export function ipmiSession(node: NodeName, target: IpmiNode | undefined, option
       if (ran === undefined) break
       if (!isRefused(ran.stderr)) {
         isSilent = false
+        isRefusedNow = false
         if (suite !== cipherSuite && target?.cipherSuite === undefined) await note({ cipherSuite: suite })
         return { is: 'told', ran }
       }
@@ -123,6 +127,7 @@ export function ipmiSession(node: NodeName, target: IpmiNode | undefined, option
       if (why !== 'cipher-suite') break
     }
     isSilent = why === 'no-answer'
+    isRefusedNow = why === 'credentials'
     return { is: 'refused', why }
   }
   async function tell(doing: string, args: readonly string[]): Promise<Ran> {
@@ -132,7 +137,7 @@ export function ipmiSession(node: NodeName, target: IpmiNode | undefined, option
   }
   const askAll = (doing: string, commands: readonly string[]) =>
     askWithRecords({ node, book, known, note, ask }, doing, commands)
-  return { ask, tell, askAll, error }
+  return { ask, tell, askAll, error, wasRefused: () => isRefusedNow }
 }
 
 const signIn = (target: IpmiNode, suite: CipherSuite): readonly string[] => [

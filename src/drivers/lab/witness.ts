@@ -9,9 +9,9 @@ export function witnessedJournal(journal: Journal, link: LabLink): Journal {
   return {
     read: (maintenance, afterSeq) => journal.read(maintenance, afterSeq),
     async append(entry) {
-      const row = await journal.append(entry)
-      await tell(link, row)
-      return row
+      const appended = await journal.append(entry)
+      await tell(link, appended.row)
+      return appended
     },
   }
 }

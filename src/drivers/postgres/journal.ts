@@ -4,7 +4,7 @@ import type pg from 'pg'
 import type { JournalRow } from '#domain/event'
 import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
 import type { Clock } from '#ports/clock'
-import type { Journal } from '#ports/journal'
+import type { Appended, Journal } from '#ports/journal'
 import { asDriverError, inTransaction } from './pool.ts'
 
 /** A row with its place among the rows of all maintenances: what a live reader remembers. */
@@ -31,7 +31,7 @@ export class PostgresJournal implements Journal {
     this.#clock = options.clock
   }
 
-  async append(entry: Parameters<Journal['append']>[0]): Promise<JournalRow> {
+  async append(entry: Parameters<Journal['append']>[0]): Promise<Appended> {
     const { maintenance, key, event } = entry
     const atMs = await this.#clock.nowMs()
     return inTransaction(this.#pool, `write ${event.kind} into the journal`, async (client) => {
@@ -40,7 +40,7 @@ export class PostgresJournal implements Journal {
         maintenance,
         key,
       ])
-      if (known.rows[0]) return known.rows[0] as JournalRow
+      if (known.rows[0]) return { row: known.rows[0] as JournalRow, isNew: false }
       const last = await client.query<{ seq: number; hash: string }>(
         'select seq, hash from coulisse.journal where maintenance = $1 order by seq desc limit 1',
         [maintenance],
@@ -55,7 +55,7 @@ export class PostgresJournal implements Journal {
         [maintenance, row.seq, key, atMs, text, prevHash, row.hash],
       )
       await client.query(`notify ${CHANNEL}`)
-      return row
+      return { row, isNew: true }
     })
   }
 

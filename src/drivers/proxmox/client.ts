@@ -91,6 +91,7 @@ export function proxmoxClient(config: ClientConfig): ProxmoxClient {
         return reply
       }
       why = `${entry.point.url}: ${reply.text}`
+      if (reply.is === 'unanswered' && reply.isProxied !== true) entries.failed(entry)
       if (reply.is === 'unanswered' && reply.retry !== 'never') retry = reply.retry
     }
     throw new DriverError('proxmox', call.doing, { retry, text: why })
@@ -106,6 +107,7 @@ export function proxmoxClient(config: ClientConfig): ProxmoxClient {
         return reply
       }
       why = `${entry.point.url}: ${reply.text}`
+      if (reply.is === 'unanswered' && reply.isProxied !== true) entries.failed(entry)
       if (reply.is === 'unanswered' && !reply.notSent)
         throw new DriverError('proxmox', call.doing, { retry: 'later', text: inDoubt(why) })
     }

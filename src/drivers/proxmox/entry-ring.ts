@@ -1,8 +1,12 @@
-/** Which entry point is asked next: the one that answered last first, never one on the node that is to be left alone. */
+/** Which entry point is asked next: the one that answered last first, one that failed lately last, never one on the node to be left alone. */
+import { performance } from 'node:perf_hooks'
 import { DriverError } from '#domain/driver-error'
 import { parseAnswer } from './schema.ts'
 import type { EntryPoint, Transport, WireAnswer } from './transport.ts'
 import { clusterStatus } from './wire.ts'
+
+/** One that did not answer is asked only when nobody else is left; then it gets its chance again. */
+const FAILED_AVOIDED_MS = 30_000
 
 export type Entry = { readonly point: EntryPoint; readonly transport: Transport; node: string | undefined }
 
@@ -11,6 +15,8 @@ export type EntryRing = {
   orderFor(call: { readonly doing: string; readonly avoid?: string }): Promise<readonly Entry[]>
   /** What it wrote, it shows at once; others may lag. */
   prefer(entry: Entry): void
+  /** It did not answer, or not as Proxmox does. */
+  failed(entry: Entry): void
   close(): Promise<void>
 }
 
@@ -32,12 +38,17 @@ export function entryRing(
     entry.node = reply.data.find((item) => item.type === 'node' && item.local === true)?.name
   }
 
-  const rank = (entry: Entry) => (leftAlone !== undefined && entry.node === leftAlone ? 1 : 0)
+  const failedUntilMs = new Map<Entry, number>()
+  const hasFailed = (entry: Entry) => (failedUntilMs.get(entry) ?? 0) > performance.now()
+  const isLeftAlone = (entry: Entry) => leftAlone !== undefined && entry.node === leftAlone
+  const rank = (entry: Entry) => (isLeftAlone(entry) ? 2 : 0) + (hasFailed(entry) ? 1 : 0)
 
   return {
     async orderFor({ doing, avoid }) {
-      const order = entries.map((_, index) => entries[(preferred + index) % entries.length] as Entry)
-      if (avoid === undefined) return order.sort((left, right) => rank(left) - rank(right))
+      const order = entries
+        .map((_, index) => entries[(preferred + index) % entries.length] as Entry)
+        .sort((left, right) => rank(left) - rank(right))
+      if (avoid === undefined) return order
       leftAlone = avoid
       await Promise.all(order.map(learnNode))
       // One that cannot say which node it is may be the one: it is left out.
@@ -51,6 +62,10 @@ export function entryRing(
     },
     prefer(entry) {
       preferred = entries.indexOf(entry)
+      failedUntilMs.delete(entry)
+    },
+    failed(entry) {
+      failedUntilMs.set(entry, performance.now() + FAILED_AVOIDED_MS)
     },
     async close() {
       await Promise.all(entries.map((entry) => entry.transport.close()))

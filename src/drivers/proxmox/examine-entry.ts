@@ -130,10 +130,13 @@ function clockChecks(
   const nodeMs = Date.parse(raw.is === 'answer' ? (raw.date ?? '') : '')
   if (Number.isNaN(nodeMs)) return []
   const differenceMs = clockDifferenceMs({ nodeMs, ...asked })
-  if (Math.abs(differenceMs) <= CLOCK_DIFFERENCE_LIMIT_MS) return []
+  const clock = { area: 'clock', subject: nameOf(point) } as const
+  if (Math.abs(differenceMs) <= CLOCK_DIFFERENCE_LIMIT_MS) {
+    return [{ ...clock, outcome: 'fine', text: 'shows the same time as this machine' }]
+  }
   const text =
     `its clock is ${Math.round(Math.abs(differenceMs) / 1000)} s ${differenceMs > 0 ? 'ahead of' : 'behind'} ours: ` +
     'tasks are found by their times, and one of ours could be missed'
   const mend = 'On whichever is wrong: systemctl restart chrony && chronyc makestep'
-  return [{ area: 'clock', subject: nameOf(point), outcome: 'dangerous', text, stages: ['drain', 'reintegrate'], mend }]
+  return [{ ...clock, outcome: 'dangerous', text, stages: ['drain', 'reintegrate'], mend }]
 }

@@ -1,6 +1,5 @@
 /** The doctor's word on a token: what it lacks, what it has besides, and which guests it does not see. */
 import type { Check } from '#domain/check'
-import type { ProxmoxClient } from './client.ts'
 import { numbersWithFigures, provenToExist, unseenNumbers } from './hidden.ts'
 import type { ClusterFacts } from './look-cluster.ts'
 import { besides, grantFor, hiddenByEntry, holds, lacking, needsOf, type Permissions } from './rights.ts'
@@ -54,22 +53,21 @@ const rolesOf = (cephByApi: boolean) =>
  * seen is proven to exist before it is told.
  */
 export async function hiddenChecks(told: {
-  readonly client: ProxmoxClient
   readonly sight: Sight
   readonly cluster: ClusterFacts
   readonly permissions: Permissions
   readonly tokenId: string
 }): Promise<readonly Check[]> {
-  const { client, sight, cluster, permissions, tokenId } = told
+  const { sight, cluster, permissions, tokenId } = told
   const seen = new Set(cluster.resources.flatMap((item) => item.vmid ?? []))
   const named = [
-    ...(await unseenNumbers(sight, seen, cluster.options)),
+    ...((await unseenNumbers(sight, seen, cluster.options)) ?? []),
     ...(await numbersWithFigures(sight)),
     ...cluster.ha.managed.keys(),
     ...hiddenByEntry(permissions),
   ]
   const unseen = [...new Set<number>(named)].filter((id) => !seen.has(id)).sort((left, right) => left - right)
-  const hidden = await provenToExist(client, unseen)
+  const hidden = await provenToExist(sight, unseen)
   const about = { area: 'proxmox', subject: `guests seen by ${tokenId}` } as const
   if (hidden.length === 0) {
     return [{ ...about, outcome: 'fine', text: `all that exist, as far as other lists name them: ${seen.size}` }]

@@ -7,7 +7,7 @@ import { type ProxmoxClient, proxmoxClient } from './client.ts'
 import { clusterChecks } from './examine-cluster.ts'
 import { type EntrySeen, examineEntry } from './examine-entry.ts'
 import { hiddenChecks, rightsChecks } from './examine-rights.ts'
-import { lookAtCluster } from './look-cluster.ts'
+import { clusterMemory, lookAtCluster } from './look-cluster.ts'
 import { sightOf } from './sight.ts'
 import { type EntryPoint, type Transport, tlsTransport } from './transport.ts'
 import * as wire from './wire.ts'
@@ -37,7 +37,7 @@ export async function examineProxmox(config: ExamineConfig): Promise<readonly Ch
   for (const [tokenId, known] of tokens) {
     const client = proxmoxClient({ entryPoints: known.map(({ point }) => point), readDeadlineMs, transport })
     try {
-      checks.push(...(await examineToken(client, { tokenId, cephByApi: config.cephByApi })))
+      checks.push(...(await examineToken(client, { tokenId, cephByApi: config.cephByApi, nowMs: await clock.nowMs() })))
     } finally {
       await client.close()
     }
@@ -77,7 +77,7 @@ function waysIn(points: readonly EntryPoint[], entries: readonly EntrySeen[]): r
 
 async function examineToken(
   client: ProxmoxClient,
-  token: { readonly tokenId: string; readonly cephByApi: boolean },
+  token: { readonly tokenId: string; readonly cephByApi: boolean; readonly nowMs: number },
 ): Promise<readonly Check[]> {
   const checks: Check[] = []
   try {
@@ -85,9 +85,9 @@ async function examineToken(
     const permissions = await client.get(wire.permissions, call)
     checks.push(...rightsChecks(permissions, token))
     const sight = sightOf(client, undefined)
-    const cluster = await lookAtCluster(client, sight)
+    const cluster = await lookAtCluster(client, { sight, kept: clusterMemory(), nowMs: token.nowMs })
     checks.push(...clusterChecks(cluster))
-    checks.push(...(await hiddenChecks({ client, sight, cluster, permissions, tokenId: token.tokenId })))
+    checks.push(...(await hiddenChecks({ sight, cluster, permissions, tokenId: token.tokenId })))
     checks.push(...sight.blind.filter((line) => !/the token lacks/.test(line)).map(unread))
   } catch (error) {
     if (!(error instanceof DriverError)) throw error

@@ -1,23 +1,30 @@
 /** What the API truly tells of a node's hardware: disks, bridges, versions, clock. The rest is 'unknown': the BMC may know it. */
+import type { z } from 'zod'
 import type { NodeName } from '#domain/ids'
 import type { Known } from '#domain/measured'
 import type { Hardware } from '#domain/node'
 import { type ProxmoxClient, path } from './client.ts'
 import { clockDifferenceMs } from './clock-difference.ts'
 import type { ProxmoxConfig } from './config.ts'
-import { lookAtNode, versionsOf } from './look-node.ts'
+import { bridgesOf, versionsOf } from './look-node.ts'
 import { sightOf } from './sight.ts'
 import * as wire from './wire.ts'
 
 export async function hardware(client: ProxmoxClient, config: ProxmoxConfig, node: NodeName): Promise<Hardware> {
   // The status must be readable: a node that does not answer has no hardware to compare.
-  await client.get(wire.nodeStatus, { doing: `read the status of ${node}`, path: path`/nodes/${node}/status` })
+  const call = { doing: `read the status of ${node}`, path: path`/nodes/${node}/status` }
+  const status = await client.get(wire.nodeStatus, call)
   const sight = sightOf(client, undefined)
-  const [facts, disks, packages, clockSkewMs, linksDown] = await Promise.all([
-    lookAtNode(sight, node),
+  const [bridges = [], disks, pciDevices = [], packages, clockSkewMs, linksDown] = await Promise.all([
+    bridgesOf(sight, node),
     sight.see(
       wire.disks,
       { doing: `list the disks of ${node}`, path: path`/nodes/${node}/disks/list`, params: { skipsmart: true } },
+      undefined,
+    ),
+    sight.see(
+      wire.pciDevices,
+      { doing: `list the PCI devices of ${node}`, path: path`/nodes/${node}/hardware/pci` },
       undefined,
     ),
     sight.see(
@@ -34,16 +41,23 @@ export async function hardware(client: ProxmoxClient, config: ProxmoxConfig, nod
     // Names are told, speeds are not.
     nics: 'unknown',
     fans: 'unknown',
+    // Devices are told, the width of their slots is not.
     pcie: 'unknown',
+    pciDevices: pciDevices.length === 0 ? 'unknown' : pciDevices.map(pciNameOf).sort(),
     pcieCorrectedErrorCount: 'unknown',
     clockSkewMs,
     corosyncLinksDown:
       linksDown === undefined ? 'unknown' : linksDown.filter((down) => down.node === node).map((down) => down.link),
     bondsDegraded: 'unknown',
     mtuMismatches: 'unknown',
-    bridges: facts.bridges.length === 0 ? 'unknown' : facts.bridges,
-    versions: versionsOf(facts.status, packages),
+    bridges: bridges.length === 0 ? 'unknown' : bridges,
+    versions: versionsOf(status, packages),
   }
+}
+
+/** '0x15b3:0x1015' where the node's list of names is older than the card. */
+function pciNameOf(told: z.output<typeof wire.pciDevices>[number]): string {
+  return `${told.vendor_name ?? told.vendor ?? 'unknown'} ${told.device_name ?? told.device ?? 'unknown'}`
 }
 
 /** Virtual and some USB disks have no serial (recorded: 'unknown'): then the world-wide name, then the place says which it is. */

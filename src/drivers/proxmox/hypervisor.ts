@@ -1,13 +1,17 @@
 /** The hypervisor port over Proxmox VE's API. It translates; it decides nothing. */
 import type { Hypervisor } from '#ports/hypervisor'
-import { path, proxmoxClient } from './client.ts'
+import { proxmoxClient } from './client.ts'
+import { clockWatch } from './clock-watch.ts'
 import type { ProxmoxConfig } from './config.ts'
 import { haView } from './ha.ts'
 import { hardware } from './hardware.ts'
+import { keepAnswers } from './kept-answers.ts'
+import { kindMemory } from './kinds.ts'
 import { migrations } from './migration.ts'
 import { observer } from './observe.ts'
-import { nothing } from './schema.ts'
-import { locate, nodeOnline, runningOn } from './whereabouts.ts'
+import { shutdowns } from './shutdown.ts'
+import { tlsTransport } from './transport.ts'
+import { listedOn, locate, nodeOnline, runningOn } from './whereabouts.ts'
 import * as wire from './wire.ts'
 
 export type ProxmoxHypervisor = Hypervisor & {
@@ -21,12 +25,21 @@ export type ProxmoxHypervisor = Hypervisor & {
  * DriverError whose `retry` says whether it passes by itself (no quorum, a lock) or not (rights, unknown node).
  */
 export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
-  const client = proxmoxClient(config)
-  const observe = observer(client, config)
+  const clocks = clockWatch(config.clock, config.transport ?? tlsTransport)
+  const client = proxmoxClient({ ...config, transport: clocks.watched })
+  const { whole, again } = keepAnswers(client, config.clock)
+  const kinds = kindMemory()
+  const observeWhole = observer(whole, config, clocks.faults)
+  const observeAgain = observer(again, config, clocks.faults)
   return {
-    ...migrations(client, config),
-    observe: (options) => observe(options?.avoid),
-    locate: (guest) => locate(client, guest),
+    ...migrations({ client, facts: again, kinds, config }),
+    async observe(options) {
+      const seen = await (options?.again === true ? observeAgain : observeWhole)(options?.avoid)
+      for (const guest of seen.guests) kinds.learn(guest.vmid, guest.kind)
+      return seen
+    },
+    locate: (guest, expected) => locate(client, guest, expected, kinds.of(guest)),
+    listedOn: (node) => listedOn(client, node),
     runningOn: (node) => runningOn(client, node),
     nodeOnline: (node) => nodeOnline(client, node),
     hardware: (node) => hardware(client, config, node),
@@ -46,15 +59,7 @@ export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
       // Asked before the plan: an HA that nobody can tell is as good as none, but what somebody else set is seen.
       return view.inUse && config.haManager !== undefined ? 'off' : 'unavailable'
     },
-    async shutDown(node) {
-      // Answers null before it acts; there is no task to follow.
-      await client.write('POST', nothing, {
-        doing: `shut ${node} down`,
-        path: path`/nodes/${node}/status`,
-        params: { command: 'shutdown' },
-        avoid: node,
-      })
-    },
+    shutDown: shutdowns(client, config.clock),
     close: client.close,
   }
 }

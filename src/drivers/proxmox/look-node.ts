@@ -11,39 +11,57 @@ export type ListedAs = wire.ListedGuest & { readonly kind: 'vm' | 'ct' }
 
 export type NodeFacts = {
   readonly status: z.output<typeof wire.nodeStatus> | undefined
-  readonly storages: readonly NodeStorage[]
-  readonly bridges: readonly string[]
   readonly guests: readonly ListedAs[]
 }
 
-const BRIDGES = new Set(['bridge', 'OVSBridge', 'vnet'])
-
+/** What changes from moment to moment. The rest is asked by itself, and kept. */
 export async function lookAtNode(sight: Sight, node: NodeName): Promise<NodeFacts> {
-  const [status, storages, networks, vms, cts] = await Promise.all([
+  const [status, vms, cts] = await Promise.all([
     sight.see(wire.nodeStatus, { doing: `read the status of ${node}`, path: path`/nodes/${node}/status` }, undefined),
-    sight.see(wire.storages, { doing: `list the storages of ${node}`, path: path`/nodes/${node}/storage` }, []),
-    sight.see(
-      wire.networks,
-      // any_bridge: SDN's virtual networks too.
-      { doing: `list the bridges of ${node}`, path: path`/nodes/${node}/network`, params: { type: 'any_bridge' } },
-      [],
-    ),
     listGuests(sight, node, 'vm'),
     listGuests(sight, node, 'ct'),
   ])
-  return {
-    status,
-    storages: storages
-      .filter((storage) => storage.active !== false && storage.enabled !== false)
-      .map(({ storage, shared, avail }) => ({ id: storage, shared: shared === true, freeBytes: avail ?? 0 }))
-      .sort((left, right) => left.id.localeCompare(right.id)),
-    bridges: networks
-      .filter((network) => BRIDGES.has(network.type))
-      .map((network) => network.iface)
-      .sort(),
-    guests: [...vms, ...cts],
-  }
+  return { status, guests: [...vms, ...cts] }
 }
+
+/** Bridges, and SDN's virtual networks with them. One that is down has no `active`; a virtual network is where it is listed. */
+export async function bridgesOf(sight: Sight, node: NodeName): Promise<readonly string[] | undefined> {
+  const call = {
+    doing: `list the bridges of ${node}`,
+    path: path`/nodes/${node}/network`,
+    params: { type: 'any_bridge' },
+  }
+  const networks = await sight.see(wire.networks, call, undefined)
+  return networks
+    ?.filter(({ type, active }) => type === 'vnet' || (BRIDGES.has(type) && active === true))
+    .map(({ iface }) => iface)
+    .sort()
+}
+
+const BRIDGES = new Set(['bridge', 'OVSBridge'])
+
+/** With the room that is really left: a filesystem keeps some of what is not used. */
+export async function storagesOf(sight: Sight, node: NodeName): Promise<readonly NodeStorage[] | undefined> {
+  const call = { doing: `list the storages of ${node}`, path: path`/nodes/${node}/storage` }
+  const storages = await sight.see(wire.storages, call, undefined)
+  return storages
+    ?.filter((storage) => storage.active !== false && storage.enabled !== false)
+    .map(({ storage, shared, avail }) => ({ id: storage, shared: shared === true, freeBytes: avail ?? 0 }))
+    .sort(byId)
+}
+
+/** From the cluster's list, for nothing: good for whether it is there. What is not used may be less than what is free. */
+export const listedStorages = (resources: readonly wire.Resource[], node: NodeName): readonly NodeStorage[] =>
+  resources
+    .filter((item) => item.type === 'storage' && item.node === node && item.status === 'available')
+    .map(({ storage, shared, disk, maxdisk }) => ({
+      id: storage ?? '',
+      shared: shared === true,
+      freeBytes: Math.max(0, (maxdisk ?? 0) - (disk ?? 0)),
+    }))
+    .sort(byId)
+
+const byId = (left: NodeStorage, right: NodeStorage) => left.id.localeCompare(right.id)
 
 export const SUBPATH = { vm: 'qemu', ct: 'lxc' } as const
 

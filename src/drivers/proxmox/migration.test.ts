@@ -17,6 +17,8 @@ async function at(tape: Tape): Promise<Bench> {
 }
 
 const linesOf = (name: string) => dataOf<{ t: string }[]>(name).map((line) => line.t)
+/** What it had written while it still ran. */
+const beginningOf = (name: string) => composed(dataOf<unknown[]>(name).slice(0, 5))
 const exitOf = (name: string) => dataOf<{ exitstatus?: string }>(name).exitstatus ?? ''
 const [pve1, pve2] = [nodeName('pve1'), nodeName('pve2')]
 const HA = 'UPID:pve1:00000902:00032C36:6B029BDB:hamigrate:100:api@pve!full:'
@@ -122,13 +124,13 @@ test('HA’s task is OK when it is queued: the real one is waited for, found and
   expect(await hypervisor.follow(handle)).toMatchObject({ is: 'running' })
   await expect(hypervisor.cancelMigration(handle)).rejects.toMatchObject({ retry: 'later' })
   const real = 'UPID:pve1:00000E65:0005B6DB:6B029BE0:qmigrate:100:root@pam:'
+  made?.pass(2_001)
   replay.play({
     'GET /nodes/pve1/tasks': composed([
       { upid: HA, type: 'hamigrate', id: '100', starttime: HA_STARTED_MS / 1000, endtime: 1, status: 'OK' },
       { upid: real, type: 'qmigrate', id: '100', starttime: HA_STARTED_MS / 1000 + 5 },
     ]),
-    [`GET /nodes/pve1/tasks/${real}/status`]: [recording('task-status-running'), recording('migrate-task-status-ok')],
-    [`GET /nodes/pve1/tasks/${real}/log`]: recording('migrate-task-log-ok'),
+    [`GET /nodes/pve1/tasks/${real}/log`]: [beginningOf('migrate-task-log-ok'), recording('migrate-task-log-ok')],
     [`DELETE /nodes/pve1/tasks/${real}`]: recording('task-stop'),
   })
   expect(await hypervisor.follow(handle)).toMatchObject({ is: 'running' })
@@ -136,7 +138,7 @@ test('HA’s task is OK when it is queued: the real one is waited for, found and
   expect(replay.asked.at(-1)?.method).toBe('DELETE')
   expect(await hypervisor.follow(handle)).toMatchObject({ outcome: 'ok', blackout: { blackoutMs: 5 } })
   const asked = replay.asked.find((one) => one.path === '/nodes/pve1/tasks')
-  expect(asked?.params).toMatchObject({ source: 'all', vmid: '100', since: String(HA_STARTED_MS / 1000 - 86_400) })
+  expect(asked?.params).toMatchObject({ source: 'all', since: String(NOW_MS / 1000 - 86_400) })
 })
 
 test('a guest that HA moved without a task to be found has arrived unmeasured, not in 0 ms', async () => {
@@ -146,6 +148,7 @@ test('a guest that HA moved without a task to be found has arrived unmeasured, n
     outcome: 'ok',
     blackout: 'unmeasured',
     bytesPerSecond: 'unknown',
+    target: 'pve2',
   })
 })
 
@@ -177,7 +180,7 @@ test('what HA never begins ends as unknown', async () => {
 
 test('a task on a node that died ends as unknown; on a node that is only slow it is an error to try again', async () => {
   const { hypervisor, replay } = await at({
-    [`GET /nodes/pve1/tasks/${MIGRATED}/status`]: recording('err-proxy-dead-node-1'),
+    [`GET /nodes/pve1/tasks/${MIGRATED}/log`]: recording('err-proxy-dead-node-1'),
   })
   await expect(hypervisor.follow(MIGRATED)).rejects.toMatchObject({ retry: 'later' })
   const dead = dataOf<{ name: string }[]>('cluster-status').map((item) =>
@@ -187,28 +190,82 @@ test('a task on a node that died ends as unknown; on a node that is only slow it
   expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'ended', outcome: 'unknown' })
 })
 
-test('a long log is read on from where the last look ended', async () => {
+const LOG = `GET /nodes/pve1/tasks/${MIGRATED}/log`
+const STATUS = `GET /nodes/pve1/tasks/${MIGRATED}/status`
+
+test('a log is read in one call while it fits a page, and read on from the last whole page', async () => {
   const line = (n: number) => ({ n, t: n === 600 ? 'auto-increased downtime to continue migration: 800 ms' : 'x' })
-  const page = (from: number, to: number) => composed(Array.from({ length: to - from }, (_, at) => line(from + at + 1)))
+  const lines = (from: number, to: number) =>
+    composed(Array.from({ length: to - from }, (_, at) => line(from + at + 1)))
   const { hypervisor, replay } = await at({
-    [`GET /nodes/pve1/tasks/${MIGRATED}/status`]: recording('task-status-running'),
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=0`]: page(0, 500),
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=499`]: page(499, 620),
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=619`]: page(619, 621),
-  })
-  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 800 })
-  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 800 })
-  const starts = replay.asked.filter((asked) => asked.path.endsWith('/log')).map((asked) => asked.params.start)
-  expect(starts).toEqual(['0', '499', '619'])
-  replay.play({
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=0`]: page(0, 3),
-    [`GET /nodes/pve1/tasks/${MIGRATED}/log?limit=500&start=620`]: composed([]),
+    [`${LOG}?limit=500&start=0`]: [lines(0, 499), lines(0, 500)],
+    [`${LOG}?limit=500&start=500`]: lines(500, 620),
   })
   expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 'unknown' })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 800 })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running', allowedPauseMs: 800 })
+  expect(replay.asked.map((asked) => asked.params.start)).toEqual(['0', '0', '500', '500'])
 })
 
-test('a lost answer to a migrate says so, and the task is found afterwards', async () => {
+test('a log that is silent for long is no proof that its worker lives: the status is asked, and ends it', async () => {
+  const { hypervisor, replay } = await at({
+    [LOG]: recording('task-log-migrate-interrupted'),
+    [STATUS]: [recording('task-status-running'), recording('task-status-migrate-interrupted')],
+  })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running' })
+  made?.pass(9_000)
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running' })
+  expect(replay.asked.some((asked) => asked.path.endsWith('/status'))).toBe(false)
+  made?.pass(1_000)
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running' })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'ended', outcome: 'unknown' })
+})
+
+test('a task that we stopped is asked for its status at once', async () => {
   const { hypervisor } = await at({
+    [LOG]: recording('task-log-migrate-interrupted'),
+    [STATUS]: recording('task-status-migrate-interrupted'),
+    [`DELETE /nodes/pve1/tasks/${MIGRATED}`]: recording('task-stop'),
+  })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running' })
+  await hypervisor.cancelMigration(MIGRATED)
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'ended', outcome: 'unknown' })
+})
+
+test('where the log is refused the status tells the end, and the pause stays unmeasured', async () => {
+  const { hypervisor } = await at({
+    [LOG]: recording('err-403-none-status'),
+    [STATUS]: [recording('task-status-running'), recording('migrate-task-status-ok')],
+  })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ is: 'running' })
+  expect(await hypervisor.follow(MIGRATED)).toMatchObject({ outcome: 'ok', blackout: 'unmeasured' })
+})
+
+test('the tasks of a node are asked once for all who follow guests away from it', async () => {
+  const { hypervisor, replay } = await at({ 'GET /nodes/pve1/tasks': composed([]) })
+  const query = (id: number) => ({ guest: vmid(id), from: pve1, sinceMs: NOW_MS })
+  const lists = () => replay.asked.filter((asked) => asked.path === '/nodes/pve1/tasks').length
+  await Promise.all([100, 101, 102].map((id) => hypervisor.findMigration(query(id))))
+  made?.pass(2_000)
+  await hypervisor.findMigration(query(103))
+  expect(lists()).toBe(1)
+  made?.pass(1)
+  await hypervisor.findMigration(query(104))
+  expect(lists()).toBe(2)
+})
+
+test('what was seen before we acted does not count: after a migrate the tasks are asked anew', async () => {
+  const { hypervisor } = await at({ ...migration, 'GET /nodes/pve1/tasks': [composed([]), tasksOf(MIGRATED)] })
+  const query = { guest: vmid(100), from: pve1, sinceMs: NOW_MS }
+  expect(await hypervisor.findMigration(query)).toBeUndefined()
+  await hypervisor.migrate({ guest: vmid(100), from: pve1, to: pve2, mode: 'live', withLocalDisks: false })
+  expect(await hypervisor.findMigration(query)).toBe(MIGRATED)
+})
+
+const tasksOf = (upid: string) => composed([{ upid, type: 'qmigrate', id: '100', starttime: NOW_MS / 1000 }])
+
+test('a lost answer to a migrate says so, and the task is found afterwards instead of another', async () => {
+  const { hypervisor, replay } = await at({
     ...migration,
     'POST /nodes/pve1/qemu/100/migrate': { status: 596, reason: 'Connection timed out', body: '' },
   })
@@ -217,6 +274,8 @@ test('a lost answer to a migrate says so, and the task is found afterwards', asy
   expect(error).toBeInstanceOf(DriverError)
   expect((error as DriverError).message).toContain('may have been carried out')
   expect(await hypervisor.findMigration({ guest: vmid(100), from: pve1, sinceMs: NOW_MS })).toBe(MIGRATED)
+  expect(await hypervisor.migrate(move)).toBe(MIGRATED)
+  expect(replay.asked.filter((asked) => asked.method === 'POST')).toHaveLength(1)
 })
 
 test('a migration that ended before is not found again, one that still runs is, and HA’s wish stands for itself', async () => {
@@ -224,6 +283,7 @@ test('a migration that ended before is not found again, one that still runs is, 
   const { hypervisor, replay } = await at({ 'GET /nodes/pve1/tasks': composed([task]) })
   const query = { guest: vmid(100), from: pve1, sinceMs: NOW_MS }
   expect(await hypervisor.findMigration(query)).toBe(MIGRATED)
+  made?.pass(2_001)
   replay.play({ 'GET /nodes/pve1/tasks': composed([{ ...task, endtime: NOW_MS / 1000 - 1, status: 'OK' }]) })
   expect(await hypervisor.findMigration(query)).toBeUndefined()
   const wish = {
@@ -234,6 +294,7 @@ test('a migration that ended before is not found again, one that still runs is, 
     endtime: NOW_MS / 1000,
     status: 'OK',
   }
+  made?.pass(2_001)
   replay.play({ 'GET /nodes/pve1/tasks': composed([wish]) })
   expect(await hypervisor.findMigration(query)).toBe(HA)
 })

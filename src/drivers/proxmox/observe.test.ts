@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
-import { type Bench, bench } from '#contracts/proxmox-bench'
+import { type Bench, bench, NOW_MS } from '#contracts/proxmox-bench'
 import { cluster } from '#contracts/proxmox-tape'
 import { composed, dataOf, recording, type Tape } from '#contracts/replay-proxmox'
 import { nodeName, vmid } from '#domain/ids'
@@ -197,10 +197,11 @@ test('a configuration tells what binds a guest to its node', () => {
     cpuType: 'host',
     disks: [
       { storage: 'rbd', bytes: 528 * 1024 },
-      { storage: 'local', bytes: 648 * 2 ** 20 },
       { storage: 'rbd', bytes: 32 * 2 ** 30 },
       { storage: 'local-lvm', bytes: 0 },
     ],
+    images: [{ slot: 'ide0', storage: 'local', volume: 'local:iso/debian.iso', bytes: 648 * 2 ** 20 }],
+    devices: [],
     bridges: ['vmbr0', 'vmbr1'],
     passthrough: ['hostpci0: 0000:01:00.0,pcie=1', 'sata1: /dev/disk/by-id/x', 'usb0: host=1234:5678'],
     onboot: true,
@@ -233,9 +234,11 @@ test('no configuration breaks its reader', () => {
 
 test('a migration network of its own is told from corosync’s', async () => {
   const other = composed({ migration: { type: 'secure', network: '10.99.0.0/24' }, ha: { shutdown_policy: 'migrate' } })
-  const { hypervisor, replay } = await at({ 'GET /cluster/options': other })
-  expect(await hypervisor.observe()).toMatchObject({ migrationNetworkIsCorosyncLink: false, shutdownPolicy: 'migrate' })
-  replay.play({ 'GET /cluster/options': composed({ migration: 'secure,network=10.77.0.0/24' }) })
+  const told = { migrationNetworkIsCorosyncLink: false, shutdownPolicy: 'migrate' }
+  expect(await (await at({ 'GET /cluster/options': other })).hypervisor.observe()).toMatchObject(told)
+  await made?.close()
+  const same = composed({ migration: 'secure,network=10.77.0.0/24' })
+  const { hypervisor } = await at({ 'GET /cluster/options': same })
   expect((await hypervisor.observe()).migrationNetworkIsCorosyncLink).toBe(true)
 })
 
@@ -274,4 +277,11 @@ test('where HA was never used the LRM is absent, and that is no gap', async () =
   expect(seen.nodes.map((node) => node.lrm.state)).toEqual(['absent', 'absent', 'absent'])
   expect(seen.blind).toEqual([])
   expect(seen.crmMaster).toBeUndefined()
+})
+
+test('an entry point whose clock is an hour off makes a look blind: tasks could not be found there', async () => {
+  const clock = { nowMs: async () => NOW_MS + 3_600_000, sleepUntil: async () => {} }
+  made = await bench(['pve1', 'pve2'], cluster, { clock })
+  const { blind } = await made.hypervisor.observe()
+  expect(blind.join()).toMatch(/the clock of pve1 is 3(599|600|601) s behind ours: tasks there cannot be found/)
 })

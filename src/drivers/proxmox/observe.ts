@@ -1,90 +1,179 @@
 /** A complete look at the cluster. Placement is each node's own word; the cluster's list, 10 to 20 s stale, only adds to it. */
+import type { z } from 'zod'
 import type { ClusterObservation } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
-import type { Guest } from '#domain/guest'
 import { clusterName, type NodeName, vmid } from '#domain/ids'
-import type { Node } from '#domain/node'
-import type { ProxmoxClient } from './client.ts'
-import { path } from './client.ts'
-import { customerOfPool, NOT_MOVABLE_TAG, type ProxmoxConfig, pauseBudgetOfTags } from './config.ts'
-import { configReader, UNREAD } from './config-reader.ts'
+import type { NodeStorage } from '#domain/node'
+import {
+  guestOf,
+  type NodeLook,
+  nodeItem,
+  nodeOf,
+  type Packages,
+  type Placed,
+  placeGuests,
+  statusOf,
+} from './assemble.ts'
+import { type ProxmoxClient, path } from './client.ts'
+import type { ProxmoxConfig } from './config.ts'
+import { configReader, lastChanges, UNREAD } from './config-reader.ts'
 import type { ConfigFacts } from './guest-config.ts'
-import { type ClusterFacts, cephFsid, lookAtCluster, type Member } from './look-cluster.ts'
-import { type ListedAs, lookAtNode, type NodeFacts, versionsOf } from './look-node.ts'
-import { notOffered, type Sight, shortMemory, sightOf } from './sight.ts'
+import { provenToExist, unseenNumbers } from './hidden.ts'
+import { type ClusterFacts, cephFsid, clusterMemory, lookAtCluster, type Member } from './look-cluster.ts'
+import { bindingsOf, lookAtMappings } from './look-devices.ts'
+import { bridgesOf, listedStorages, lookAtNode, storagesOf } from './look-node.ts'
+import { type Memory, memory, shortMemory } from './memory.ts'
+import { notOffered, type Sight, sightOf } from './sight.ts'
 import * as wire from './wire.ts'
 
-const PACKAGES_KEPT_MS = 600_000
-const ENTRIES_LIMIT = 20_000
+/** What a node offers changes with its packages, its network's configuration, or a reboot; that one shows. */
+const OFFERS_KEPT_MS = 600_000
+const CEPH_KEPT_MS = 600_000
+const NODES_LIMIT = 1_000
+const UNSEEN_KEPT_MS = 600_000
+/** Of guests that nobody sees: one is as bad as ten. */
+const PROOFS_ENOUGH = 3
 
-export type Placed = { readonly kind: 'vm' | 'ct'; readonly node: NodeName; readonly listed: ListedAs | undefined }
+/** Seconds since the node booted; undefined: nobody told. */
+type Uptime = number | undefined
 
-export function observer(client: ProxmoxClient, config: ProxmoxConfig) {
-  const configs = configReader()
-  const packages = shortMemory<Awaited<ReturnType<typeof readPackages>>>(PACKAGES_KEPT_MS, ENTRIES_LIMIT)
-  const capabilities = shortMemory<boolean>(PACKAGES_KEPT_MS, ENTRIES_LIMIT)
-  const fsids = shortMemory<string>(PACKAGES_KEPT_MS, 1)
+/** It has not booted since: the uptime of a node that booted is smaller. */
+const hasNotBooted = (before: Uptime, now: Uptime): boolean =>
+  before !== undefined && now !== undefined && before <= now
 
-  async function lookAtMember(sight: Sight, member: Member, nowMs: number) {
-    const facts = await lookAtNode(sight, member.name)
-    const read = () => readPackages(sight, member.name)
-    // A reboot may have changed them: the running kernel is part of the key.
-    const key = `${member.name} ${facts.status?.['current-kernel']?.release}`
-    return { facts, packages: await packages.get(key, nowMs, read) }
+const keptByBoot = <T>() =>
+  memory<T, Uptime>({ keepMs: OFFERS_KEPT_MS, entriesLimit: NODES_LIMIT, isSame: hasNotBooted })
+
+function observerMemory() {
+  return {
+    cluster: clusterMemory(),
+    configs: configReader(),
+    packages: keptByBoot<Packages>(),
+    bridges: keptByBoot<readonly string[]>(),
+    conntrack: keptByBoot<boolean>(),
+    fsid: shortMemory<string>(CEPH_KEPT_MS, 1),
+    unseen: shortMemory<readonly number[]>(UNSEEN_KEPT_MS, 1),
   }
+}
 
-  async function offersConntrack(sight: Sight, node: NodeName, nowMs: number): Promise<boolean> {
-    const call = { doing: `ask what ${node} can migrate`, path: path`/nodes/${node}/capabilities/qemu/migration` }
-    const read = async () =>
-      (await sight.seeUnless(notOffered, wire.migrationCapabilities, call, undefined))?.['has-dbus-vmstate']
-    return (await capabilities.get(node, nowMs, read)) ?? false
+/** @param clockFaults one line an entry point whose clock is wrong: what it says of tasks is not to be believed */
+export function observer(client: ProxmoxClient, config: ProxmoxConfig, clockFaults: () => readonly string[]) {
+  const kept = observerMemory()
+
+  async function lookAtMember(
+    sight: Sight,
+    { name }: Member,
+    told: { readonly nowMs: number; readonly uptime: Uptime },
+  ) {
+    const asked = { key: name, nowMs: told.nowMs, mark: told.uptime }
+    const [facts, packages, bridges, conntrack] = await Promise.all([
+      lookAtNode(sight, name),
+      kept.packages.get(asked, () => readPackages(sight, name)),
+      kept.bridges.get(asked, () => bridgesOf(sight, name)),
+      kept.conntrack.get(asked, () => offersConntrack(sight, name)),
+    ])
+    return { ...facts, packages, bridges: bridges ?? [], conntrack: conntrack === true }
   }
 
   return async function observe(avoid?: NodeName): Promise<ClusterObservation> {
-    const observedAtMs = await config.clock.nowMs()
+    const nowMs = await config.clock.nowMs()
     const sight = sightOf(client, avoid)
-    const cluster = await lookAtCluster(client, sight, avoid)
+    const cluster = await lookAtCluster(client, { sight, kept: kept.cluster, nowMs, avoid })
     const online = cluster.members.filter((member) => member.online)
-    const looks = new Map(
+    const looks: ReadonlyMap<string, NodeLook> = new Map(
       await Promise.all(
-        online.map(async (member) => [member.name, await lookAtMember(sight, member, observedAtMs)] as const),
+        online.map(async (member) => {
+          const uptime = nodeItem(cluster, member.name)?.uptime
+          return [member.name, await lookAtMember(sight, member, { nowMs, uptime })] as const
+        }),
       ),
     )
-    const placements = placeGuests(cluster, new Map([...looks].map(([name, look]) => [name, look.facts])))
-    sayHidden(sight, cluster, placements)
-    const guests = await Promise.all(
-      [...placements].map(async ([id, placed]) => {
-        const readable = looks.has(placed.node)
-        if (!readable) sight.say(`guest ${id}: its node ${placed.node} is offline, its configuration cannot be read`)
-        const facts = readable ? await configs.read(sight, { id, ...placed }, observedAtMs) : UNREAD
-        return guestOf(config, cluster, { id, placed, facts })
+    const placements = placeGuests(cluster, looks)
+    await sayHidden({ sight, unseen: kept.unseen, nowMs }, cluster, placements)
+    const changes = lastChanges(cluster.recentTasks)
+    const placed = await Promise.all(
+      [...placements].map(async ([id, where]) => {
+        if (!looks.has(where.node)) {
+          sight.say(
+            `guest ${id}: its node ${where.node} is offline, so where it runs and its configuration are not known`,
+          )
+          return { id, where, facts: UNREAD }
+        }
+        const told = { nowMs, listed: where.listed, lastChange: changes.get(id) }
+        return { id, where, facts: await kept.configs.read(sight, { id, ...where }, told) }
       }),
     )
-    const fsid = await fsids.get('ceph', observedAtMs, () => cephFsid(sight))
-    const conntrack = await Promise.all(online.map((member) => offersConntrack(sight, member.name, observedAtMs)))
+    const storages = await storagesBy(sight, cluster, { online, placed })
+    const mappings = await lookAtMappings(
+      sight,
+      placed.flatMap(({ facts }) => facts.devices),
+    )
+    const guests = placed.map(({ id, where, facts }) => {
+      const isRunning = statusOf(cluster, id, where) === 'running'
+      const known = { storages: storages.get(where.node) ?? [], mappings }
+      const bound = bindingsOf({ id, node: where.node, isRunning }, facts, known)
+      return { bound, guest: guestOf(config, cluster, { id, placed: where, facts: { ...facts, ...bound } }) }
+    })
+    const fsid = await kept.fsid.get({ key: '', nowMs, mark: undefined }, () => cephFsid(sight))
     const linksDown = await corosyncLinksDown(sight, config)
     return {
-      observedAtMs,
-      name: clusterName(cluster.name),
-      ...(cluster.pveVersion === undefined ? {} : { pveVersion: cluster.pveVersion }),
-      quorate: cluster.quorate,
-      votes: cluster.votes,
-      qdeviceVotes: cluster.qdeviceVotes,
-      qdeviceUp: cluster.qdeviceUp,
+      observedAtMs: nowMs,
+      ...clusterPart(cluster),
       ...(fsid === undefined ? {} : { cephFsid: fsid }),
-      nodes: cluster.members.map((member) => nodeOf(config, cluster, member, looks.get(member.name))),
-      guests: guests.sort((left, right) => left.vmid - right.vmid),
-      rules: cluster.rules,
-      tasks: cluster.tasks,
+      nodes: cluster.members.map(({ name, online: isOnline }) =>
+        nodeOf(config, cluster, { name, isOnline, look: looks.get(name), storages: storages.get(name) ?? [] }),
+      ),
+      guests: guests.map(({ guest }) => guest).sort((left, right) => left.vmid - right.vmid),
+      rules: [...cluster.rules, ...guests.flatMap(({ bound }) => bound.pin ?? [])],
       roles: config.roles ?? [],
-      migrationNetworkIsCorosyncLink: cluster.migrationNetworkIsCorosyncLink,
       corosyncLinksDown: linksDown,
-      conntrackStateOffered: conntrack.length > 0 && conntrack.every(Boolean),
-      shutdownPolicy: cluster.shutdownPolicy,
-      ...(cluster.ha.master === undefined ? {} : { crmMaster: cluster.ha.master }),
-      blind: [...sight.blind].sort(),
+      conntrackStateOffered: looks.size > 0 && [...looks.values()].every(({ conntrack }) => conntrack),
+      blind: [...sight.blind, ...clockFaults()].sort(),
     }
   }
+}
+
+const clusterPart = (cluster: ClusterFacts) => ({
+  name: clusterName(cluster.name),
+  ...(cluster.pveVersion === undefined ? {} : { pveVersion: cluster.pveVersion }),
+  quorate: cluster.quorate,
+  votes: cluster.votes,
+  qdeviceVotes: cluster.qdeviceVotes,
+  qdeviceUp: cluster.qdeviceUp,
+  tasks: cluster.tasks,
+  migrationNetworkIsCorosyncLink: cluster.migrationNetworkIsCorosyncLink,
+  shutdownPolicy: cluster.shutdownPolicy,
+  ...(cluster.backupsAhead === undefined ? {} : { backupsAhead: cluster.backupsAhead }),
+  ...(cluster.ha.master === undefined ? {} : { crmMaster: cluster.ha.master }),
+})
+
+/** The cluster's list tells which storages are where; how much room is left is asked only where a disk would have to be copied. */
+async function storagesBy(
+  sight: Sight,
+  cluster: ClusterFacts,
+  {
+    online,
+    placed,
+  }: { readonly online: readonly Member[]; readonly placed: readonly { readonly facts: ConfigFacts }[] },
+): Promise<ReadonlyMap<string, readonly NodeStorage[]>> {
+  const listed = new Map(online.map(({ name }) => [name, listedStorages(cluster.resources, name)] as const))
+  const shared = new Set([...listed.values()].flat().flatMap(({ id, shared: isShared }) => (isShared ? id : [])))
+  const isCopied = placed.some(({ facts }) => facts.disks.some(({ storage }) => !shared.has(storage)))
+  if (!isCopied) return listed
+  return new Map(
+    await Promise.all(online.map(async ({ name }) => [name, (await storagesOf(sight, name)) ?? []] as const)),
+  )
+}
+
+/** Before 9 neither the question nor the parameter is known. */
+async function offersConntrack(sight: Sight, node: NodeName): Promise<boolean | undefined> {
+  const call = { doing: `ask what ${node} can migrate`, path: path`/nodes/${node}/capabilities/qemu/migration` }
+  const none = { 'has-dbus-vmstate': false }
+  const told = await sight.seeOr<z.output<typeof wire.migrationCapabilities>>(notOffered, none, {
+    schema: wire.migrationCapabilities,
+    call,
+  })
+  return told === undefined ? undefined : told['has-dbus-vmstate'] === true
 }
 
 async function corosyncLinksDown(sight: Sight, { corosyncLinksDown: ask }: ProxmoxConfig) {
@@ -102,105 +191,24 @@ function readPackages(sight: Sight, node: NodeName) {
   return sight.see(wire.packages, call, undefined)
 }
 
-/** Nodes that answered speak for their guests; the cluster's list speaks for guests of nodes that are offline or did not answer. */
-function placeGuests(cluster: ClusterFacts, looks: ReadonlyMap<string, NodeFacts>): ReadonlyMap<number, Placed> {
-  const placed = new Map<number, Placed>()
-  for (const item of cluster.resources) {
-    if ((item.type !== 'qemu' && item.type !== 'lxc') || item.vmid === undefined || item.node === undefined) continue
-    const kind = item.type === 'qemu' ? 'vm' : 'ct'
-    placed.set(item.vmid, { kind, node: item.node as NodeName, listed: undefined })
-  }
-  for (const [node, look] of looks) {
-    for (const listed of look.guests) {
-      placed.set(listed.vmid, { kind: listed.kind, node: node as NodeName, listed })
-    }
-  }
-  return placed
+type Looking = {
+  readonly sight: Sight
+  readonly nowMs: number
+  readonly unseen: Memory<readonly number[]>
 }
 
-/** Guests that HA or a running task names and no list shows: the token may not see them. */
-function sayHidden(sight: Sight, cluster: ClusterFacts, placements: ReadonlyMap<number, Placed>): void {
-  const named = new Set<number>(cluster.ha.managed.keys())
-  for (const id of named) {
+/** Guests that HA names, and numbers that are taken, where no list shows a guest: the token may not see them. */
+async function sayHidden(look: Looking, cluster: ClusterFacts, placements: ReadonlyMap<number, Placed>): Promise<void> {
+  const { sight, nowMs } = look
+  for (const id of cluster.ha.managed.keys()) {
     if (!placements.has(id)) sight.say(`guest ${id} is under HA, but the token may not see it`)
   }
-}
-
-function guestOf(
-  config: ProxmoxConfig,
-  cluster: ClusterFacts,
-  { id, placed, facts }: { readonly id: number; readonly placed: Placed; readonly facts: ConfigFacts },
-): Guest {
-  const item = cluster.resources.find((resource) => resource.vmid === id)
-  const { listed } = placed
-  const running = (listed?.status ?? item?.status) === 'running'
-  const cpuCores = listed?.cpus ?? item?.maxcpu ?? 0
-  const memoryBytes = listed?.maxmem ?? item?.maxmem ?? 0
-  const hostBytes = listed?.memhost ?? item?.memhost ?? 0
-  const usedFraction = listed?.cpu ?? item?.cpu
-  const lock = listed?.lock ?? (listed === undefined ? item?.lock : undefined)
-  const told = {
-    vmid: vmid(id),
-    pool: item?.pool,
-    tags: (listed?.tags ?? item?.tags ?? '').split(/[;, ]+/).filter(Boolean),
-  }
-  const budgetMs = (config.pauseBudgetMsOf ?? pauseBudgetOfTags)(told)
-  const customer = (config.customerOf ?? customerOfPool)(told)
-  const haState = item?.hastate ?? cluster.ha.managed.get(told.vmid)
-  return {
-    vmid: told.vmid,
-    name: listed?.name ?? item?.name ?? String(id),
-    kind: placed.kind,
-    node: placed.node,
-    status: running ? 'running' : 'stopped',
-    cpuCores,
-    memoryBytes,
-    // memhost (9.x) is what QEMU's process holds on the node, so what has to be copied; 0 when it was not measured.
-    residentBytes: running && hostBytes > 0 ? Math.min(hostBytes, memoryBytes) : memoryBytes,
-    cpuUsedCores: usedFraction === undefined ? 'unknown' : usedFraction * cpuCores,
-    dirtyBytesPerSecond: 'unknown',
-    writableWorkingSetBytes: 'unknown',
-    ...facts,
-    template: facts.template || listed?.template === true || item?.template === true,
-    ...(lock === undefined ? {} : { lock }),
-    ...(told.pool === undefined ? {} : { pool: told.pool }),
-    tags: told.tags,
-    ha: { managed: cluster.ha.managed.has(told.vmid), ...(haState === undefined ? {} : { state: haState }) },
-    ...(budgetMs === undefined ? {} : { pauseBudgetMs: budgetMs }),
-    ...(customer === undefined ? {} : { customer }),
-    movable: !told.tags.includes(NOT_MOVABLE_TAG),
-  }
-}
-
-type NodeLook = { readonly facts: NodeFacts; readonly packages: Awaited<ReturnType<typeof readPackages>> }
-
-function nodeOf(config: ProxmoxConfig, cluster: ClusterFacts, member: Member, look: NodeLook | undefined): Node {
-  const name = member.name
-  const item = cluster.resources.find((resource) => resource.type === 'node' && resource.node === name)
-  const status = look?.facts.status
-  const guestBytes = (look?.facts.guests ?? [])
-    .filter((guest) => guest.status === 'running')
-    .reduce((sum, guest) => sum + (guest.memhost ?? 0), 0)
-  const place = config.place?.(name)
-  const cpuCores = status?.cpuinfo?.cpus ?? item?.maxcpu ?? 0
-  const usedFraction = status?.cpu ?? item?.cpu
-  const cpuModel = status?.cpuinfo?.model
-  const { linkBitsPerSecond } = config
-  return {
-    name,
-    online: member.online,
-    ...(place?.rack === undefined ? {} : { rack: place.rack }),
-    ...(place?.chassis === undefined ? {} : { chassis: place.chassis }),
-    cpuCores,
-    ...(cpuModel === undefined ? {} : { cpuModel }),
-    memoryBytes: status?.memory?.total ?? item?.maxmem ?? 0,
-    memoryUsedBytes: Math.max(0, (status?.memory?.used ?? item?.mem ?? 0) - guestBytes),
-    cpuUsedCores: usedFraction === undefined ? 'unknown' : usedFraction * cpuCores,
-    linkBitsPerSecond: typeof linkBitsPerSecond === 'number' ? linkBitsPerSecond : linkBitsPerSecond(name),
-    storages: look?.facts.storages ?? [],
-    bridges: look?.facts.bridges ?? [],
-    maintenance: item?.hastate === 'maintenance' || cluster.ha.inMaintenance(name),
-    versions: versionsOf(status, look?.packages),
-    lrm: cluster.ha.lrmOf(name),
+  const hidden = await look.unseen.get({ key: '', nowMs, mark: undefined }, async () => {
+    const numbers = await unseenNumbers(sight, new Set(placements.keys()), cluster.options)
+    return numbers === undefined ? undefined : provenToExist(sight, numbers.slice(0, PROOFS_ENOUGH))
+  })
+  for (const id of hidden ?? []) {
+    const isTold = placements.has(id) || cluster.ha.managed.has(vmid(id))
+    if (!isTold) sight.say(`guest ${id} exists, but the token may not see it`)
   }
 }

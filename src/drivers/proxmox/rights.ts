@@ -16,13 +16,13 @@ export type Need = {
 }
 
 /** One role a purpose, so that a token may be given some of them only. */
-const ROLES = {
+export const ROLES = {
   CoulisseObserve: ['Sys.Audit', 'VM.Audit', 'Datastore.Audit', 'Pool.Audit', 'Mapping.Audit', 'SDN.Audit'],
   CoulisseDrain: ['VM.Migrate'],
   CoulissePower: ['Sys.PowerMgmt'],
   CoulisseCeph: ['Sys.Modify'],
 } as const
-type Role = keyof typeof ROLES
+export type Role = keyof typeof ROLES
 
 const LOOKING: readonly Stage[] = ['plan', 'drain', 'isolate', 'verify', 'reintegrate']
 

@@ -9,8 +9,14 @@ export const flag = z
   .union([z.boolean(), z.number(), z.string(), z.null()])
   .transform((value) => value === true || Number(value) === 1)
 
-/** A number, or a number written as a string (recorded: osd ids, nodeid, quorum_votes). */
-export const numeric = z.union([z.number(), z.string().regex(/^-?\d+(\.\d+)?(e[+-]?\d+)?$/i)]).transform(Number)
+/** A number, or a number written as a string (recorded: osd ids, nodeid, quorum_votes). '1e999' is none. */
+export const numeric = z
+  .union([z.number(), z.string().regex(/^-?\d+(\.\d+)?(e[+-]?\d+)?$/i)])
+  .transform(Number)
+  .refine(Number.isFinite, 'no number')
+
+/** Of what cannot be less than none: bytes, cores, times, guests' numbers. */
+export const amount = numeric.refine((value) => value >= 0, 'less than none')
 
 /** Some texts come as numbers when they look like one: a pool named 12, a tag 7. */
 export const words = z.union([z.string(), z.number()]).transform(String)
@@ -32,6 +38,8 @@ type Unanswered = {
   readonly is: 'unanswered'
   readonly retry: Retry
   readonly notSent: boolean
+  /** The proxy's word about the node behind it: the entry point itself is well. */
+  readonly isProxied?: boolean
   readonly text: string
 }
 
@@ -51,9 +59,18 @@ export function parseAnswer<T>(answer: WireAnswer, schema: z.ZodType<T>): Answer
   if (answer.is === 'not-sent') {
     return { is: 'unanswered', retry: answer.pinned ? 'later' : 'never', notSent: true, text: answer.text }
   }
-  if (answer.is === 'lost') return { is: 'unanswered', retry: 'later', notSent: false, text: answer.text }
+  if (answer.is === 'lost') {
+    return { is: 'unanswered', retry: answer.isHopeless ? 'never' : 'later', notSent: false, text: answer.text }
+  }
   if (PROXY_STATUSES.has(answer.status)) {
-    return { is: 'unanswered', retry: 'later', notSent: false, text: `${answer.status} ${shown(answer.reason)}` }
+    const isProxied = answer.status === 595 || answer.status === 596
+    return {
+      is: 'unanswered',
+      retry: 'later',
+      notSent: false,
+      isProxied,
+      text: `${answer.status} ${shown(answer.reason)}`,
+    }
   }
   if (answer.status < 200 || answer.status > 299) {
     return { is: 'refused', status: answer.status, text: refusalText(answer.reason, answer.body) }
@@ -66,6 +83,11 @@ function parseData<T>(body: string, schema: z.ZodType<T>) {
   const json = parseJson(body)
   const whole = envelope.safeParse(json)
   if (!whole.success) return garbled(`the answer is not Proxmox's JSON: ${shown(body) || 'empty'}`)
+  // Success carries data alone; a 200 with words beside no data is something in front that hides a refusal.
+  const { message, errors } = whole.data
+  const isEmpty = whole.data.data === undefined || whole.data.data === null
+  const words = `${message ?? ''}${errors === undefined || errors === null ? '' : ` ${JSON.stringify(errors)}`}`
+  if (isEmpty && words.trim() !== '') return garbled(`200, and an error inside: ${shown(words)}`)
   const data = schema.safeParse(whole.data.data)
   if (data.success) return { is: 'data', data: data.data } as const
   const first = data.error.issues[0]

@@ -11,6 +11,12 @@ export type Sight = {
   see<T, W>(schema: z.ZodType<T>, call: Call, without: W): Promise<T | W>
   /** As see; but a refusal that `isTruth` (no such path in this release, no Ceph here) gives `without`, and nothing is amiss. */
   seeUnless<T, W>(isTruth: (refusal: Refusal) => boolean, schema: z.ZodType<T>, call: Call, without: W): Promise<T | W>
+  /** As see; but a refusal that `isTruth` means `truth`. Undefined: it could not be seen, and is in `blind`. */
+  seeOr<T>(
+    isTruth: (refusal: Refusal) => boolean,
+    truth: T,
+    asked: { readonly schema: z.ZodType<T>; readonly call: Call },
+  ): Promise<T | undefined>
   say(line: string): void
 }
 
@@ -32,28 +38,21 @@ export function sightOf(client: ProxmoxClient, avoid: string | undefined): Sight
     return without
   }
 
+  const seeOr: Sight['seeOr'] = async (isTruth, truth, { schema, call }) => {
+    let isTrue = false
+    const noteTruth = (refusal: Refusal) => {
+      isTrue = isTruth(refusal)
+      return isTrue
+    }
+    const told = await seeUnless(noteTruth, schema, call, undefined)
+    return isTrue ? truth : told
+  }
+
   return {
     blind,
+    seeOr,
     see: (schema, call, without) => seeUnless(() => false, schema, call, without),
     seeUnless,
     say: (line) => void blind.push(line),
-  }
-}
-
-/** Answers that change seldom and cost much, kept for a while; the oldest go first when it is full. */
-export function shortMemory<T>(keepMs: number, entriesLimit: number) {
-  const kept = new Map<string, { readonly untilMs: number; readonly value: T }>()
-  return {
-    async get(key: string, nowMs: number, fetch: () => Promise<T | undefined>): Promise<T | undefined> {
-      const found = kept.get(key)
-      // A clock that jumped back makes an entry look young for ever: then it is not believed.
-      if (found !== undefined && found.untilMs > nowMs && found.untilMs <= nowMs + keepMs) return found.value
-      kept.delete(key)
-      const value = await fetch()
-      if (value === undefined) return undefined
-      if (kept.size >= entriesLimit) kept.delete(kept.keys().next().value ?? key)
-      kept.set(key, { untilMs: nowMs + keepMs, value })
-      return value
-    },
   }
 }

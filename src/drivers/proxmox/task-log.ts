@@ -7,6 +7,8 @@ export type MigrationLog = {
   readonly allowedPauseMs: Known<number>
   readonly blackoutMs: Known<number>
   readonly bytesPerSecond: Known<number>
+  /** "starting migration of VM 101 to node 'pve2' (10.77.0.12)" */
+  readonly target: string | undefined
   readonly interrupted: boolean
   readonly lastError: string | undefined
 }
@@ -17,6 +19,7 @@ export const EMPTY_LOG: MigrationLog = {
   allowedPauseMs: 'unknown',
   blackoutMs: 'unknown',
   bytesPerSecond: 'unknown',
+  target: undefined,
   interrupted: false,
   lastError: undefined,
 }
@@ -27,6 +30,7 @@ const PROGRESS = new RegExp(`migration active, transferred ${SIZE} of ${SIZE} VM
 const COMPLETED = new RegExp(`migration completed, transferred ${SIZE} VM-state`)
 // qemu-server prints it once, when QEMU has said completed: 'average migration speed: 144.8 MiB/s - downtime 5 ms'.
 const AVERAGE = new RegExp(`average migration speed: ${SIZE}/s - downtime (\\d+) ms`)
+const TARGET = /starting migration of (?:VM|CT) \d+ to node '([^']+)'/
 const LIMIT = /migration downtime limit: (\d+) ms/
 const RAISED = /auto-increased downtime to continue migration: (\d+) ms/
 const FAILED = /(?:^TASK ERROR: |ERROR: )(.+)$/
@@ -51,12 +55,22 @@ export function readLogLine(log: MigrationLog, line: string): MigrationLog {
   if (average !== null) {
     return { ...log, bytesPerSecond: bytes(average[1], average[2]), blackoutMs: Number(average[3]) }
   }
+  const target = TARGET.exec(line)
+  if (target !== null) return { ...log, target: target[1] }
   const interrupted = log.interrupted || INTERRUPTED.test(line)
   const failed = FAILED.exec(line)
   return { ...log, interrupted, lastError: log.lastError === undefined && failed !== null ? failed[1] : log.lastError }
 }
 
 export const readLog = (lines: readonly string[]): MigrationLog => lines.reduce(readLogLine, EMPTY_LOG)
+
+const END = /^TASK (?:(OK)|(WARNINGS: \d+)|ERROR: (.*))$/
+
+/** A worker's last line names its exit status; undefined: this is not the last line, or it died without one. */
+export function exitOfLine(line: string): string | undefined {
+  const match = END.exec(line)
+  return match === null ? undefined : (match[1] ?? match[2] ?? match[3])
+}
 
 /** What a task's exit status means for a migration. 'unexpected status': the worker was killed, or its node died. */
 export function outcomeOf(exitStatus: string, log: MigrationLog): 'ok' | 'failed' | 'cancelled' | 'unknown' {

@@ -1,5 +1,7 @@
 /** Proxmox's task ids: `UPID:node:pid:pstart:starttime:type:id:user[!token]:`, numbers in hex, id may be empty. */
 
+import { DriverError } from '#domain/driver-error'
+
 export type Upid = {
   readonly text: string
   readonly node: string
@@ -18,3 +20,10 @@ export function parseUpid(text: string): Upid | undefined {
 }
 
 export const MIGRATION_TYPES: ReadonlySet<string> = new Set(['qmigrate', 'vzmigrate'])
+
+/** @throws DriverError 'never' for what is no task id */
+export function upidOf(handle: string, doing: string): Upid {
+  const upid = parseUpid(handle)
+  if (upid !== undefined) return upid
+  throw new DriverError('proxmox', doing, { retry: 'never', text: `'${handle}' is not a task of Proxmox` })
+}

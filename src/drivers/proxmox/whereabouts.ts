@@ -44,8 +44,42 @@ export async function guestAt(
   return undefined
 }
 
-/** The list says where to ask first; then the node is asked; then all the others. */
-export async function locate(client: ProxmoxClient, guest: Vmid): Promise<Whereabouts> {
+/**
+ * `expected`: asked first. A guest's configuration lies on one node alone, so a node that has it is word enough, in one call.
+ * Else the list says where to ask; then that node is asked; then all the others.
+ */
+export async function locate(
+  client: ProxmoxClient,
+  guest: Vmid,
+  expected?: NodeName,
+  kind?: 'vm' | 'ct',
+): Promise<Whereabouts> {
+  const there = expected === undefined ? undefined : await askExpected(client, { guest, node: expected, kind })
+  return there ?? searchFor(client, guest)
+}
+
+async function askExpected(
+  client: ProxmoxClient,
+  { guest, node, kind }: { readonly guest: Vmid; readonly node: NodeName; readonly kind: 'vm' | 'ct' | undefined },
+): Promise<Whereabouts | undefined> {
+  try {
+    const found = await guestAt(client, { guest, node, avoid: node, ...(kind === undefined ? {} : { kinds: [kind] }) })
+    return found === undefined ? undefined : atNode(node, found)
+  } catch (error) {
+    // It does not answer, or does not exist: the cluster is asked.
+    if (error instanceof DriverError) return undefined
+    throw error
+  }
+}
+
+const atNode = (node: NodeName, { status, lock }: GuestAt): Whereabouts => ({
+  is: 'at',
+  node,
+  status,
+  ...(lock === undefined ? {} : { lock }),
+})
+
+async function searchFor(client: ProxmoxClient, guest: Vmid): Promise<Whereabouts> {
   const [resources, members] = await Promise.all([
     client.get(wire.resources, {
       doing: `look for guest ${guest} in the cluster's list`,
@@ -69,10 +103,7 @@ export async function locate(client: ProxmoxClient, guest: Vmid): Promise<Wherea
     }
     try {
       const found = await guestAt(client, { guest, node: member.name, ...(kinds === undefined ? {} : { kinds }) })
-      if (found !== undefined) {
-        const { status, lock } = found
-        return { is: 'at', node: member.name, status, ...(lock === undefined ? {} : { lock }) }
-      }
+      if (found !== undefined) return atNode(member.name, found)
     } catch (error) {
       // A node that does not answer may be the one that has it.
       if (!(error instanceof DriverError) || error.retry === 'never') throw error
@@ -85,6 +116,20 @@ export async function locate(client: ProxmoxClient, guest: Vmid): Promise<Wherea
 export async function readMembers(client: ProxmoxClient, avoid?: NodeName) {
   const call = { doing: 'read the cluster status', path: '/cluster/status' }
   return membersOf(await client.get(wire.clusterStatus, avoid === undefined ? call : { ...call, avoid }))
+}
+
+/** By the cluster's list, which is 10 to 20 s behind: the other of two looks that prove a node empty. */
+export async function listedOn(client: ProxmoxClient, node: NodeName): Promise<readonly Vmid[]> {
+  const listed = await client.get(wire.resources, {
+    doing: `ask the cluster's list who runs on ${node}`,
+    path: '/cluster/resources',
+    params: { type: 'vm' },
+    avoid: node,
+  })
+  return listed
+    .filter((item) => item.node === node && item.status === 'running' && item.vmid !== undefined)
+    .map((item) => vmid(item.vmid as number))
+    .sort((left, right) => left - right)
 }
 
 /** Through another node's API: the proxy brings the node's own answer, and fails when the node is dead. */

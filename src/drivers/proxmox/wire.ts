@@ -1,6 +1,6 @@
 /** The answers that the driver reads, as recorded from Proxmox VE 9.2; every field that a token may not see is optional. */
 import { z } from 'zod'
-import { flag, maybe, numeric, words } from './schema.ts'
+import { amount, flag, maybe, words } from './schema.ts'
 
 export const version = z.looseObject({ version: z.string(), release: maybe(z.string()) })
 
@@ -21,19 +21,23 @@ export const resources = z.array(
     id: z.string(),
     node: maybe(z.string()),
     status: maybe(z.string()),
-    vmid: maybe(numeric),
+    vmid: maybe(amount),
     name: maybe(words),
     pool: maybe(words),
     tags: maybe(words),
     lock: maybe(z.string()),
     hastate: maybe(z.string()),
     template: flag.optional(),
-    maxcpu: maybe(numeric),
-    maxmem: maybe(numeric),
-    mem: maybe(numeric),
-    memhost: maybe(numeric),
-    cpu: maybe(numeric),
-    uptime: maybe(numeric),
+    maxcpu: maybe(amount),
+    maxmem: maybe(amount),
+    mem: maybe(amount),
+    memhost: maybe(amount),
+    cpu: maybe(amount),
+    uptime: maybe(amount),
+    storage: maybe(words),
+    shared: flag.optional(),
+    disk: maybe(amount),
+    maxdisk: maybe(amount),
   }),
 )
 export type Resource = z.output<typeof resources>[number]
@@ -41,15 +45,17 @@ export type Resource = z.output<typeof resources>[number]
 /** /nodes/N/qemu and /nodes/N/lxc: the node's own word, read from its files, not from the stale list. */
 export const guestList = z.array(
   z.looseObject({
-    vmid: numeric,
+    vmid: amount,
     name: maybe(words),
     status: z.string(),
     lock: maybe(z.string()),
     tags: maybe(words),
-    cpus: maybe(numeric),
-    maxmem: maybe(numeric),
-    memhost: maybe(numeric),
-    cpu: maybe(numeric),
+    cpus: maybe(amount),
+    maxmem: maybe(amount),
+    maxdisk: maybe(amount),
+    mem: maybe(amount),
+    memhost: maybe(amount),
+    cpu: maybe(amount),
     template: flag.optional(),
   }),
 )
@@ -65,7 +71,7 @@ export const guestConfig = z.record(z.string(), z.unknown())
 export type GuestConfig = z.output<typeof guestConfig>
 
 export const configNodes = z.array(
-  z.looseObject({ name: maybe(z.string()), node: z.string(), quorum_votes: maybe(numeric) }),
+  z.looseObject({ name: maybe(z.string()), node: z.string(), quorum_votes: maybe(amount) }),
 )
 export const qdevice = z.record(z.string(), z.unknown())
 
@@ -87,8 +93,16 @@ export const haRules = z.array(
 export const haGroups = z.array(
   z.looseObject({ group: z.string(), nodes: maybe(z.string()), restricted: flag.optional() }),
 )
+/** Types quorum, master, fencing, lrm and service; `sid` and the states are a service's. */
 export const haCurrent = z.array(
-  z.looseObject({ type: z.string(), id: z.string(), node: maybe(z.string()), status: maybe(z.string()) }),
+  z.looseObject({
+    type: z.string(),
+    id: z.string(),
+    node: maybe(z.string()),
+    status: maybe(z.string()),
+    sid: maybe(z.string()),
+    request_state: maybe(z.string()),
+  }),
 )
 export const managerStatus = z.looseObject({
   manager_status: maybe(
@@ -113,17 +127,17 @@ export type Options = Pick<z.output<typeof options>, 'migration' | 'ha' | 'next-
 export const nodeStatus = z.looseObject({
   pveversion: maybe(z.string()),
   'current-kernel': maybe(z.looseObject({ release: maybe(z.string()) })),
-  memory: maybe(z.looseObject({ total: numeric, used: numeric })),
-  cpuinfo: maybe(z.looseObject({ model: maybe(z.string()), cpus: maybe(numeric) })),
-  cpu: maybe(numeric),
+  memory: maybe(z.looseObject({ total: amount, used: amount })),
+  cpuinfo: maybe(z.looseObject({ model: maybe(z.string()), cpus: maybe(amount) })),
+  cpu: maybe(amount),
 })
 export const storages = z.array(
   z.looseObject({
-    storage: z.string(),
+    storage: words,
     shared: flag.optional(),
     active: flag.optional(),
     enabled: flag.optional(),
-    avail: maybe(numeric),
+    avail: maybe(amount),
   }),
 )
 export const networks = z.array(z.looseObject({ iface: z.string(), type: z.string(), active: flag.optional() }))
@@ -131,6 +145,22 @@ export const packages = z.array(
   z.looseObject({ Package: z.string(), OldVersion: maybe(z.string()), CurrentState: maybe(z.string()) }),
 )
 export const migrationCapabilities = z.looseObject({ 'has-dbus-vmstate': flag.optional() })
+/** `map`: 'node=pve1,path=0000:01:00.0,id=10de:2204,iommugroup=12', one a node. */
+export const mappings = z.array(
+  z.looseObject({ id: words, map: z.array(z.string()), 'live-migration-capable': flag.optional() }),
+)
+export const replicationJobs = z.array(
+  z.looseObject({ id: z.string(), guest: maybe(amount), source: maybe(z.string()), disable: flag.optional() }),
+)
+export type ReplicationJob = z.output<typeof replicationJobs>[number]
+/** `pid` while it runs. */
+export const replicationStates = z.array(
+  z.looseObject({ id: z.string(), guest: maybe(amount), pid: maybe(amount), last_try: maybe(amount) }),
+)
+export const backupJobs = z.array(
+  z.looseObject({ id: words, enabled: flag.optional(), node: maybe(z.string()), 'next-run': maybe(amount) }),
+)
+
 /** The figures themselves are nobody's concern here. */
 export const metrics = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) })
 export const permissions = z.record(z.string(), z.record(z.string(), z.unknown()))
@@ -141,20 +171,30 @@ export const tasks = z.array(
     node: maybe(z.string()),
     type: z.string(),
     id: maybe(words),
-    starttime: numeric,
-    endtime: maybe(numeric),
+    starttime: amount,
+    endtime: maybe(amount),
     status: maybe(z.string()),
   }),
 )
+export type Task = z.output<typeof tasks>[number]
 export const taskStatus = z.looseObject({ status: z.string(), exitstatus: maybe(z.string()) })
-export const taskLog = z.array(z.looseObject({ n: numeric, t: maybe(z.string()) }))
+export const taskLog = z.array(z.looseObject({ n: amount, t: maybe(z.string()) }))
 
 export const disks = z.array(
   z.looseObject({
     devpath: z.string(),
     serial: maybe(words),
     wwn: maybe(words),
-    size: maybe(numeric),
+    size: maybe(amount),
   }),
 )
-export const nodeTime = z.looseObject({ time: numeric })
+export const pciDevices = z.array(
+  z.looseObject({
+    id: z.string(),
+    vendor_name: maybe(words),
+    device_name: maybe(words),
+    vendor: maybe(words),
+    device: maybe(words),
+  }),
+)
+export const nodeTime = z.looseObject({ time: amount })

@@ -71,6 +71,8 @@ const record = (id: number, created: string): LogRecord => ({
   about: 'part',
 })
 
+const whole = (records: readonly LogRecord[]) => ({ records, count: records.length, isWhole: true, skips: false })
+
 test('whatever a log does between two looks, no record that it still holds is missed, and none is told twice', () => {
   const doings = fc.array(fc.constantFrom('write', 'write', 'write', 'look', 'clear'), { maxLength: 60 })
   fc.assert(
@@ -87,7 +89,7 @@ test('whatever a log does between two looks, no record that it still holds is mi
           nextId = 2
           fresh = 1
         } else {
-          const reading = readFrom(cursor, newestFirst ? log.toReversed() : log, '')
+          const reading = readFrom(cursor, whole(newestFirst ? log.toReversed() : log), '')
           expect(reading.records).toHaveLength(Math.min(fresh, capacity))
           cursor = reading.cursor
           fresh = 0
@@ -97,9 +99,16 @@ test('whatever a log does between two looks, no record that it still holds is mi
   )
 })
 
+test('a log that was cleared and filled up as far as before is not taken for one that wrapped', () => {
+  const { cursor } = readFrom('', whole([8, 9, 10].map((id) => record(id, `before ${id}`))), '')
+  const after = readFrom(cursor, whole([1, 2, 3].map((id) => record(id, `after ${id}`))), '')
+  expect(after.events).toEqual(['log-cleared'])
+  expect(after.records).toHaveLength(3)
+})
+
 test('the BMC’s own restart is told once', () => {
-  const { cursor } = readFrom('', [], '2026-11-01T00:00:00Z')
-  const after = readFrom(cursor, [], '2026-11-22T08:00:00Z')
+  const { cursor } = readFrom('', whole([]), '2026-11-01T00:00:00Z')
+  const after = readFrom(cursor, whole([]), '2026-11-22T08:00:00Z')
   expect(after.events).toEqual(['reset'])
-  expect(readFrom(after.cursor, [], '2026-11-22T08:00:00Z').events).toEqual([])
+  expect(readFrom(after.cursor, whole([]), '2026-11-22T08:00:00Z').events).toEqual([])
 })

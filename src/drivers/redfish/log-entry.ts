@@ -2,6 +2,17 @@
 import { z } from 'zod'
 import type { BmcSignal, PartKind, PartState } from '#domain/signal'
 
+/** iDRAC 7 and 8 write [{"Member": "Assert"}] where the schema has a word. */
+const words = z
+  .union([
+    z.string(),
+    z.array(z.object({ Member: z.string() })).transform((list) => list.map(({ Member }) => Member).join(' ')),
+  ])
+  .nullish()
+
+/** iLO's own part: a record that is over is marked, one that repeats is counted, and both say when. */
+const hpe = z.object({ Repaired: z.boolean().nullish(), Updated: z.string().nullish() }).nullish()
+
 export const logEntryAnswer = z.object({
   Id: z.string(),
   Created: z.string().optional(),
@@ -9,9 +20,12 @@ export const logEntryAnswer = z.object({
   Message: z.string().nullish(),
   MessageId: z.string().nullish(),
   MessageArgs: z.array(z.string()).nullish(),
-  SensorType: z.string().nullish(),
-  EntryCode: z.string().nullish(),
+  SensorType: words,
+  EntryCode: words,
+  Resolved: z.boolean().nullish(),
+  Modified: z.string().nullish(),
   OriginOfCondition: z.object({ '@odata.id': z.string() }).nullish(),
+  Oem: z.object({ Hpe: hpe }).nullish().catch(undefined),
   Links: z.object({ OriginOfCondition: z.object({ '@odata.id': z.string() }).nullish() }).nullish(),
 })
 
@@ -19,6 +33,10 @@ export type LogEntry = z.infer<typeof logEntryAnswer>
 
 export type LogRecord = {
   readonly id: number
+  /** When it was last changed in place, where that is told. */
+  readonly changedMs?: number
+  /** It tells of something that is over: iLO and newer services write no second record. */
+  readonly isOver?: true
   /** As the BMC wrote it: with the id it names a record. */
   readonly created: string
   readonly atMs: number | 'unknown'
@@ -49,22 +67,30 @@ export function toRecord(entry: LogEntry): LogRecord | undefined {
   const created = entry.Created ?? ''
   const createdMs = Date.parse(created)
   const words = [entry.SensorType, entry.EntryCode, entry.MessageId, entry.Message].filter(Boolean).join(' ')
-  const kind = KINDS.find(([pattern]) => pattern.test(entry.SensorType ?? words))?.[1] ?? 'other'
+  const changedMs = Date.parse(entry.Modified ?? entry.Oem?.Hpe?.Updated ?? '')
+  const isOver = entry.Resolved === true || entry.Oem?.Hpe?.Repaired === true
+  const kind = KINDS.find(([pattern]) => pattern.test(entry.SensorType || words))?.[1] ?? 'other'
   return {
     id: Number(entry.Id),
     created,
     atMs: createdMs > CLOCK_IS_SET_AFTER_MS ? createdMs : 'unknown',
     part: partOf(entry),
     kind,
-    state: stateOf(words, entry.Severity ?? ''),
-    edge: edgeOf(words, entry.Severity ?? ''),
+    // What is over has a severity of OK by now, and was worse.
+    state: isOver ? worse(stateOf(words, '')) : stateOf(words, entry.Severity ?? ''),
+    edge: edgeOf(words, isOver ? '' : (entry.Severity ?? '')),
+    ...(Number.isNaN(changedMs) ? {} : { changedMs }),
+    ...(isOver ? { isOver } : {}),
     ...readingOf(entry.Message ?? ''),
     about: aboutOf(words),
   }
 }
 
+const worse = (state: PartState): PartState => (state === 'ok' ? 'warning' : state)
+
 function aboutOf(words: string): LogRecord['about'] {
-  if (/log (area )?(was |has been )?(reset|cleared)|LogCleared|clear(ed)? the .*log/i.test(words)) return 'log-cleared'
+  if (/log (area )?(was |has been )?(reset|cleared)|LogCleared|IML Cleared|clear(ed)? the .*log/i.test(words))
+    return 'log-cleared'
   return /log (is )?(almost )?full|LogFull/i.test(words) ? 'log-full' : 'part'
 }
 

@@ -1,7 +1,8 @@
 /** Fans, supplies, temperatures and inventory, from the newer and the older resources. */
 import type { Known } from '#domain/measured'
 import type { Hardware } from '#domain/node'
-import { type Asker, type Chassis, chassisOf, members, read, type System, systemOf } from './asker.ts'
+import { type Asker, members, read } from './asker.ts'
+import { layoutOf, systemOf } from './layout.ts'
 import {
   driveResource,
   fanResource,
@@ -13,37 +14,67 @@ import {
   pcieResource,
   powerResource,
   powerSupplyResource,
+  type System,
+  sensor,
+  sensorResource,
   storageResource,
   supply,
+  thermalMetrics,
   thermalResource,
+  thermalSubsystem,
 } from './resources.ts'
 
-export async function fansOf(asker: Asker, chassis?: Chassis): Promise<readonly Part[]> {
+export async function fansOf(asker: Asker): Promise<readonly Part[]> {
   const doing = 'read the fans'
-  const { ThermalSubsystem, Thermal } = chassis ?? (await chassisOf(asker))
-  if (ThermalSubsystem !== undefined) {
-    return (await members(asker, doing, `${ThermalSubsystem['@odata.id']}/Fans`, fanResource)).map(newFan)
-  }
-  if (Thermal === undefined) return []
-  return (await read(asker, doing, Thermal['@odata.id'], thermalResource)).Fans.map(oldFan)
+  const { fans } = await layoutOf(asker)
+  if (fans?.is === 'subsystem') return (await members(asker, doing, fans.fans, fanResource)).map(newFan)
+  if (fans?.is === 'thermal') return (await read(asker, doing, fans.path, thermalResource)).Fans.map(oldFan)
+  return []
 }
 
-/** Fans, supplies and, where the older form is there, temperatures with their health. */
+/** Fans, supplies and temperatures. */
 export async function partsOf(asker: Asker): Promise<readonly Part[]> {
-  const chassis = await chassisOf(asker)
-  const parts: Part[] = [...(await fansOf(asker, chassis))]
-  const doing = 'read supplies and temperatures'
-  const { PowerSubsystem, Power: old, Thermal } = chassis
-  if (PowerSubsystem !== undefined) {
-    const path = `${PowerSubsystem['@odata.id']}/PowerSupplies`
-    parts.push(...(await members(asker, doing, path, powerSupplyResource)).map(supply))
-  } else if (old !== undefined) {
-    parts.push(...(await read(asker, doing, old['@odata.id'], powerResource)).PowerSupplies.map(supply))
+  const parts = await Promise.all([coolingOf(asker), suppliesOf(asker)])
+  return parts.flat()
+}
+
+async function coolingOf(asker: Asker): Promise<readonly Part[]> {
+  const { fans } = await layoutOf(asker)
+  if (fans?.is === 'subsystem') {
+    return (await Promise.all([fansOf(asker), hotSensorsOf(asker, fans)])).flat()
   }
-  if (Thermal !== undefined) {
-    parts.push(...(await read(asker, doing, Thermal['@odata.id'], thermalResource)).Temperatures.map(oldTemperature))
+  if (fans === undefined) return []
+  const { Fans, Temperatures } = await read(asker, 'read fans and temperatures', fans.path, thermalResource)
+  return [...Fans.map(oldFan), ...Temperatures.map(oldTemperature)]
+}
+
+/** More sensors than any board has. */
+const SENSORS_LIMIT = 64
+
+/**
+ * ThermalMetrics holds figures without a word on whether they are good: that stands with each sensor. So the sensors are read
+ * only while the whole is not well.
+ */
+async function hotSensorsOf(asker: Asker, cooling: { path: string; metrics: string | undefined }) {
+  const doing = 'read the temperatures'
+  if (cooling.metrics === undefined) return []
+  const { Status } = await read(asker, doing, cooling.path, thermalSubsystem)
+  const health = Status?.HealthRollup ?? Status?.Health
+  if (health === 'OK') return []
+  const { TemperatureReadingsCelsius } = await read(asker, doing, cooling.metrics, thermalMetrics)
+  const places = (TemperatureReadingsCelsius ?? []).flatMap(({ DataSourceUri }) => DataSourceUri ?? [])
+  const readOne = (path: string) => read(asker, doing, path, sensorResource)
+  return (await Promise.all(places.slice(0, SENSORS_LIMIT).map(readOne))).map(sensor)
+}
+
+async function suppliesOf(asker: Asker): Promise<readonly Part[]> {
+  const doing = 'read the power supplies'
+  const { supplies } = await layoutOf(asker)
+  if (supplies === undefined) return []
+  if (supplies.is === 'power') {
+    return (await read(asker, doing, supplies.path, powerResource)).PowerSupplies.map(supply)
   }
-  return parts
+  return (await members(asker, doing, supplies.path, powerSupplyResource)).map(supply)
 }
 
 const MIB = 2 ** 20
@@ -61,7 +92,7 @@ export async function hardwareOf(asker: Asker): Promise<Partial<Hardware>> {
 
 /** An empty slot is a member too: Absent, or of no size. */
 async function dimmsOf(asker: Asker, { Memory }: System): Promise<Hardware['dimms']> {
-  if (Memory === undefined) return 'unknown'
+  if (!Memory) return 'unknown'
   const modules = await members(asker, 'read the memory', Memory['@odata.id'], memoryResource)
   return modules.flatMap(({ Id, DeviceLocator, CapacityMiB, Status }) =>
     Status?.State === 'Absent' || !CapacityMiB ? [] : [{ slot: DeviceLocator ?? Id, bytes: CapacityMiB * MIB }],
@@ -69,7 +100,7 @@ async function dimmsOf(asker: Asker, { Memory }: System): Promise<Hardware['dimm
 }
 
 async function disksOf(asker: Asker, { Storage }: System): Promise<Hardware['disks']> {
-  if (Storage === undefined) return 'unknown'
+  if (!Storage) return 'unknown'
   const disks: { serial: string; bytes: number }[] = []
   for (const { Drives } of await members(asker, 'read the storage', Storage['@odata.id'], storageResource)) {
     for (const drive of Drives) {
@@ -86,7 +117,7 @@ async function pcieOf(
   asker: Asker,
   { PCIeDevices }: System,
 ): Promise<Known<readonly { slot: string; width: number }[]>> {
-  if (PCIeDevices === undefined) return 'unknown'
+  if (!PCIeDevices) return 'unknown'
   const devices: { slot: string; width: number }[] = []
   for (const device of PCIeDevices) {
     const { Id, PCIeInterface } = await read(asker, 'read a PCIe device', device['@odata.id'], pcieResource)

@@ -6,33 +6,91 @@ import type { FanReading, Power } from '#ports/bmc'
 export const link = z.object({ '@odata.id': z.string() })
 export const collection = z.object({ Members: z.array(link), 'Members@odata.nextLink': z.string().optional() })
 
+export const serviceRoot = z.object({
+  ProtocolFeaturesSupported: z
+    .object({
+      ExpandQuery: z
+        .object({ NoLinks: z.boolean().nullish(), ExpandAll: z.boolean().nullish(), Levels: z.boolean().nullish() })
+        .nullish(),
+    })
+    .nullish(),
+  EventService: link.nullish(),
+})
+
+const resetAction = z.object({
+  target: z.string(),
+  'ResetType@Redfish.AllowableValues': z.array(z.string()).nullish(),
+  '@Redfish.ActionInfo': z.string().nullish(),
+})
+
 export const systemResource = z.object({
   '@odata.id': z.string(),
   UUID: z.string().nullish(),
   SerialNumber: z.string().nullish(),
+  AssetTag: z.string().nullish(),
   PowerState: z.string().nullish(),
   PowerRestorePolicy: z.string().nullish(),
   LocationIndicatorActive: z.boolean().nullish(),
   IndicatorLED: z.string().nullish(),
-  Actions: z.object({ '#ComputerSystem.Reset': z.object({ target: z.string() }).optional() }).optional(),
-  Memory: link.optional(),
-  Storage: link.optional(),
-  PCIeDevices: z.array(link).optional(),
-  LogServices: link.optional(),
-  Links: z.object({ Chassis: z.array(link).optional(), ManagedBy: z.array(link).optional() }).optional(),
+  'IndicatorLED@Redfish.AllowableValues': z.array(z.string()).nullish(),
+  Actions: z.object({ '#ComputerSystem.Reset': resetAction.optional() }).nullish(),
+  Memory: link.nullish(),
+  Storage: link.nullish(),
+  PCIeDevices: z.array(link).nullish(),
+  LogServices: link.nullish(),
+  Links: z.object({ Chassis: z.array(link).nullish(), ManagedBy: z.array(link).nullish() }).nullish(),
+})
+export type System = z.infer<typeof systemResource>
+
+/** The values that an action takes, where they are not told with the action itself. */
+export const actionInfo = z.object({
+  Parameters: z.array(z.object({ Name: z.string(), AllowableValues: z.array(z.string()).nullish() })).default([]),
 })
 
 export const chassisResource = z.object({
-  ThermalSubsystem: link.optional(),
-  Thermal: link.optional(),
-  PowerSubsystem: link.optional(),
-  Power: link.optional(),
+  '@odata.id': z.string(),
+  ThermalSubsystem: link.nullish(),
+  Thermal: link.nullish(),
+  PowerSubsystem: link.nullish(),
+  Power: link.nullish(),
+  LogServices: link.nullish(),
 })
 
-export const managerResource = z.object({ LastResetTime: z.string().nullish(), LogServices: link.optional() })
-export const logServiceResource = z.object({ Id: z.string(), LogEntryType: z.string().nullish(), Entries: link })
+export const managerResource = z.object({
+  LastResetTime: z.string().nullish(),
+  DateTime: z.string().nullish(),
+  LogServices: link.nullish(),
+})
+
+export const logServiceResource = z.object({
+  '@odata.id': z.string(),
+  Id: z.string(),
+  LogEntryType: z.string().nullish(),
+  ServiceEnabled: z.boolean().nullish(),
+  MaxNumberOfRecords: z.number().nullish(),
+  OverWritePolicy: z.string().nullish(),
+  Entries: link.nullish(),
+})
+export type LogService = z.infer<typeof logServiceResource>
 
 const status = z.object({ State: z.string().nullish(), Health: z.string().nullish() }).nullish()
+
+export const thermalSubsystem = z.object({
+  Fans: link.nullish(),
+  ThermalMetrics: link.nullish(),
+  Status: z.object({ Health: z.string().nullish(), HealthRollup: z.string().nullish() }).nullish(),
+})
+export const thermalMetrics = z.object({
+  TemperatureReadingsCelsius: z.array(z.object({ DataSourceUri: z.string().nullish() })).nullish(),
+})
+/** Chassis/{id}/Sensors/{id} */
+export const sensorResource = z.object({
+  Id: z.string().nullish(),
+  Name: z.string().nullish(),
+  Reading: z.number().nullish(),
+  Status: status,
+})
+export const powerSubsystem = z.object({ PowerSupplies: link.nullish() })
 
 /** ThermalSubsystem/Fans/{id} */
 export const fanResource = z.object({
@@ -43,6 +101,7 @@ export const fanResource = z.object({
 })
 
 const oldReading = z.object({
+  MemberId: z.string().nullish(),
   Name: z.string().nullish(),
   FanName: z.string().nullish(),
   Reading: z.number().nullish(),
@@ -98,8 +157,9 @@ export function newFan(fan: z.infer<typeof fanResource>): Part {
 }
 
 export function oldFan(fan: z.infer<typeof oldReading>): Part {
-  const rpm = fan.ReadingUnits === 'Percent' ? undefined : fan.Reading
-  return asFan(fan.Name ?? fan.FanName ?? 'fan', stateOf(fan.Status, fan.Reading), rpm)
+  // iLO tells how hard it drives a fan, in percent: that is no speed.
+  const rpm = fan.ReadingUnits?.startsWith('Percent') ? undefined : fan.Reading
+  return asFan(fan.Name ?? fan.FanName ?? fan.MemberId ?? 'fan', stateOf(fan.Status, fan.Reading), rpm)
 }
 
 /** Redfish knows nothing worse than Critical. A fan that stands still is below every threshold that a BMC may have. */
@@ -113,6 +173,13 @@ export const oldTemperature = (one: z.infer<typeof oldReading>): Part => ({
   kind: 'temperature',
   state: stateOf(one.Status, one.ReadingCelsius),
   ...(typeof one.ReadingCelsius === 'number' ? { value: one.ReadingCelsius, unit: 'degrees C' } : {}),
+})
+
+export const sensor = (one: z.infer<typeof sensorResource>): Part => ({
+  part: one.Name ?? one.Id ?? 'temperature',
+  kind: 'temperature',
+  state: stateOf(one.Status, one.Reading),
+  ...(typeof one.Reading === 'number' ? { value: one.Reading, unit: 'degrees C' } : {}),
 })
 
 export const supply = (one: {

@@ -1,42 +1,53 @@
 /** The event log and what is out of band now, as signals. */
-import type { z } from 'zod'
 import { DriverError } from '#domain/driver-error'
 import type { NodeName } from '#domain/ids'
 import type { BmcSignal, PartSignal, Signal } from '#domain/signal'
-import { type Asker, members, PAGES_LIMIT, parse, read, systemOf } from './asker.ts'
-import { readFrom } from './log-cursor.ts'
-import { type LogRecord, logEntryAnswer, toRecord } from './log-entry.ts'
+import { type Asker, read } from './asker.ts'
+import { layoutOf } from './layout.ts'
+import { readEntries } from './log.ts'
+import { type LogReading, placeIn, readFrom } from './log-cursor.ts'
+import type { LogRecord } from './log-entry.ts'
 import { partsOf } from './parts.ts'
-import { link, logServiceResource, managerResource, type Part } from './resources.ts'
+import { managerResource, type Part } from './resources.ts'
 
 export async function signalsOf(asker: Asker, cursor: string, receivedAtMs: number) {
   const { node } = asker
   try {
-    const { records, lastReset } = await readLog(asker)
-    const log = readFrom(cursor, records, lastReset)
-    const present = outOfBand(await partsOf(asker))
-    const told = log.records.filter(({ about }) => !(about === 'log-cleared' && log.events.includes('log-cleared')))
-    const events = log.events.map((event): BmcSignal => ({ is: 'bmc', atMs: receivedAtMs, receivedAtMs, node, event }))
-    const polled = present.map(
-      (part): PartSignal => ({
-        is: 'part',
-        atMs: receivedAtMs,
-        receivedAtMs,
-        node,
-        source: 'poll',
-        edge: null,
-        ...part,
-      }),
-    )
-    return {
-      signals: [...events, ...told.map((record) => logged(record, node, receivedAtMs)), ...polled],
-      cursor: log.cursor,
-    }
+    const [log, parts] = await Promise.all([readLog(asker, cursor), partsOf(asker)])
+    return { signals: toSignals({ node, receivedAtMs, log, parts }), cursor: log.cursor }
   } catch (error) {
-    if (!(error instanceof DriverError) || error.retry === 'never') throw error
+    if (!(error instanceof DriverError)) throw error
+    // Started anew, or replaced: what we know of it may be of another firmware.
+    delete asker.known.root
+    delete asker.known.layout
+    if (error.retry === 'never') throw error
+    // One that answers nonsense tells as little as one that is silent.
     const unreachable = { is: 'bmc', atMs: receivedAtMs, receivedAtMs, node, event: 'unreachable' } as const
     return { signals: [unreachable], cursor: cursor.startsWith('!') ? cursor : `!${cursor}` }
   }
+}
+
+type Look = {
+  readonly node: NodeName
+  readonly receivedAtMs: number
+  readonly log: LogReading
+  readonly parts: readonly Part[]
+}
+
+function toSignals({ node, receivedAtMs, log, parts }: Look): readonly Signal[] {
+  const events = log.events.map((event): BmcSignal => ({ is: 'bmc', atMs: receivedAtMs, receivedAtMs, node, event }))
+  // A cleared log begins with the record of its clearing: told once.
+  const told = log.records.filter(({ about }) => !(about === 'log-cleared' && log.events.includes('log-cleared')))
+  const base = { receivedAtMs, node } as const
+  const polled = outOfBand(parts).map(
+    (part): PartSignal => ({ is: 'part', atMs: receivedAtMs, ...base, source: 'poll', edge: null, ...part }),
+  )
+  return [
+    ...events,
+    ...log.changed.flatMap((record) => changedSignal(record, base)),
+    ...told.flatMap((record) => [loggedSignal(record, base), ...(record.isOver ? changedSignal(record, base) : [])]),
+    ...polled,
+  ]
 }
 
 /** A machine that is off has no fan that turns and none that failed: what cannot be read at all is no finding. */
@@ -46,47 +57,33 @@ function outOfBand(parts: readonly Part[]): readonly Part[] {
   return parts.filter(({ state }) => state !== 'ok' && !(isOff && state === 'unreadable'))
 }
 
-function logged(record: LogRecord, node: NodeName, receivedAtMs: number): Signal {
-  const { id, atMs: told, about, created: _created, ...part } = record
+type Base = { readonly receivedAtMs: number; readonly node: NodeName }
+
+function loggedSignal(record: LogRecord, { receivedAtMs, node }: Base): Signal {
+  const { id, atMs: told, about, created: _created, changedMs: _changedMs, isOver: _isOver, ...part } = record
   const atMs = told === 'unknown' ? receivedAtMs : told
   if (about !== 'part') return { is: 'bmc', atMs, receivedAtMs, node, event: about }
   return { is: 'part', atMs, receivedAtMs, node, source: 'redfish', ...part, recordId: id }
 }
 
-/** The SEL where there is one, at the system or at its manager; else whatever log of events comes first. */
-async function readLog(asker: Asker): Promise<{ readonly records: readonly LogRecord[]; readonly lastReset: string }> {
-  const doing = 'read the event log'
-  const system = await systemOf(asker)
-  const [managerLink] = system.Links?.ManagedBy ?? []
-  const manager = managerLink ? await read(asker, doing, managerLink['@odata.id'], managerResource) : undefined
-  const places = [system.LogServices, manager?.LogServices].filter((place) => place !== undefined)
-  const services: z.infer<typeof logServiceResource>[] = []
-  for (const place of places) services.push(...(await members(asker, doing, place['@odata.id'], logServiceResource)))
-  const service = services.find(({ LogEntryType, Id }) => LogEntryType === 'SEL' || /^sel$/i.test(Id)) ?? services[0]
-  if (service === undefined) return { records: [], lastReset: manager?.LastResetTime ?? '' }
-  return { records: await entriesOf(asker, service.Entries['@odata.id']), lastReset: manager?.LastResetTime ?? '' }
+/** Without the record's id, since an id is told once: over, or once more. */
+function changedSignal(record: LogRecord, base: Base): readonly Signal[] {
+  if (record.about !== 'part' || record.edge === 'deassert') return []
+  const { recordId: _recordId, ...signal } = loggedSignal(record, base) as PartSignal
+  const edge = record.isOver ? ('deassert' as const) : ('assert' as const)
+  return [{ ...signal, edge, atMs: record.changedMs ?? base.receivedAtMs }]
 }
 
-/** Log collections carry their entries whole, page by page; some old BMCs list links only. */
-async function entriesOf(asker: Asker, path: string): Promise<readonly LogRecord[]> {
-  const doing = 'read the event log'
-  const records: LogRecord[] = []
-  let page: string | undefined = path
-  for (let pages = 1; page !== undefined && pages <= PAGES_LIMIT; pages++) {
-    const { resource } = await asker.client.get(doing, page)
-    const listed = Array.isArray(resource.Members) ? resource.Members : []
-    for (const member of listed) {
-      const record = toRecord(parse(asker.node, doing, await whole(asker, member), logEntryAnswer))
-      if (record !== undefined) records.push(record)
-    }
-    const next = resource['Members@odata.nextLink']
-    page = typeof next === 'string' ? next : undefined
-  }
-  return records
+async function readLog(asker: Asker, cursor: string): Promise<LogReading> {
+  const { log, manager } = await layoutOf(asker)
+  const [pages, lastReset] = await Promise.all([
+    log?.Entries ? readEntries(asker, log.Entries['@odata.id'], placeIn(cursor)) : NO_LOG,
+    manager === undefined ? '' : lastResetOf(asker, manager),
+  ])
+  return readFrom(cursor, pages, lastReset)
 }
 
-async function whole({ node, client }: Asker, member: unknown): Promise<unknown> {
-  const doing = 'read a log entry'
-  if (typeof member === 'object' && member !== null && 'Id' in member) return member
-  return (await client.get(doing, parse(node, doing, member, link)['@odata.id'])).resource
-}
+const NO_LOG = { records: [], count: 0, isWhole: true, skips: false } as const
+
+const lastResetOf = async (asker: Asker, path: string): Promise<string> =>
+  (await read(asker, 'read the manager', path, managerResource)).LastResetTime ?? ''

@@ -54,6 +54,23 @@ test('while a migration runs a second of real time is at most 20 of the world', 
   expect(await wait).toBeLessThan(START_AT_MS + 60_000)
 })
 
+test('while a real process moves a second of the world is a second', async () => {
+  const { lab, keeper, pass } = keeperByHand({ speed: 'max', mode: 'follow' })
+  const guest = lab.state.guests['101']
+  if (guest !== undefined) guest.real = true
+  await labPorts(lab).hypervisor.migrate({
+    guest: vmid(101),
+    from: pve3,
+    to: pve1,
+    mode: 'live',
+    withLocalDisks: false,
+  })
+  lab.advanceTo(START_AT_MS + 2_000)
+  keeper.waitUntil(START_AT_MS + 60_000)
+  for (let step = 0; step < 10; step++) pass(10)
+  expect(keeper.nowMs).toBe(START_AT_MS + 2_100)
+})
+
 test('a control plane that dies while it waits stops time at once', async () => {
   const { keeper, pass } = keeperByHand({ speed: 'max', mode: 'follow' })
   const death = new AbortController()

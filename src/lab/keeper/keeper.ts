@@ -1,11 +1,13 @@
 /**
  * Joins real time to world time for the long-running lab: it runs free at a speed, or follows a control plane that waits, and
- * stands still while nobody runs. While something is in motion it is at most 20-fold.
+ * stands still while nobody runs. While something is in motion it is at most 20-fold, while a real process moves 1-fold.
  */
 import type { LabWorld } from '#lab/world/lab-world'
 
 /** The contract's ceiling while a migration, a shutdown or a recovery runs. */
 const IN_MOTION_CEILING = 20
+/** While a real process is moved: figures of it must not be stretched. */
+const IN_REAL_TIME_CEILING = 1
 /** How often world time is brought up to real time. */
 const TICK_REAL_MS = 10
 /** A waiter that asks for longer is answered by then, and asks again. */
@@ -125,9 +127,13 @@ export class Keeper {
   #runFree(passedMs: number): void {
     const { lab, pace } = this.#parts
     const speed = pace.speed === 'max' ? Number.POSITIVE_INFINITY : pace.speed
-    const ceiling = lab.inMotion ? Math.min(speed, IN_MOTION_CEILING) : speed
+    const ceiling = lab.inMotion ? Math.min(speed, this.#ceilingInMotion) : speed
     if (ceiling === Number.POSITIVE_INFINITY) this.#advanceTo(lab.nextEventAtMs() ?? this.nowMs)
     else this.#advanceBy(passedMs * ceiling, Number.POSITIVE_INFINITY)
+  }
+
+  get #ceilingInMotion(): number {
+    return this.#parts.lab.inRealTime ? IN_REAL_TIME_CEILING : IN_MOTION_CEILING
   }
 
   /** Event by event, so that a jump ends where motion begins. */
@@ -136,7 +142,7 @@ export class Keeper {
     const present = this.#waiters.size > 0 || real - this.#lastHeardRealMs < PRESENT_FOR_REAL_MS
     const goalMs = Math.min(Number.POSITIVE_INFINITY, ...[...this.#waiters].map(({ untilMs }) => untilMs))
     if (lab.inMotion) {
-      const speed = pace.speed === 'max' ? IN_MOTION_CEILING : Math.min(pace.speed, IN_MOTION_CEILING)
+      const speed = pace.speed === 'max' ? this.#ceilingInMotion : Math.min(pace.speed, this.#ceilingInMotion)
       if (present) this.#advanceBy(passedMs * speed, goalMs)
     } else if (![...this.#waiters].some(({ isPatient }) => !isPatient)) return
     else if (pace.speed !== 'max') this.#advanceBy(passedMs * pace.speed, goalMs)

@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import type { Act } from '#domain/act'
 import type { Event } from '#domain/event'
-import { vmid, workOrderId } from '#domain/ids'
+import { type Vmid, vmid, workOrderId } from '#domain/ids'
 import type { Interlock, WorkOrder } from '#domain/maintenance'
+import type { ProbeReading } from '#domain/measurement'
 import { takeFault } from '#lab/faults/apply'
 import { FAULT_FIELDS } from '#lab/faults/kinds'
 import { publishPage } from '#lab/world/commands'
@@ -11,9 +12,11 @@ import { noteIntent, noteInterlock, noteJournal } from '#lab/world/journal'
 import type { LabWorld } from '#lab/world/lab-world'
 import { probeReading } from '#lab/world/queries'
 import { answerWorkOrder, issueWorkOrder, refuseAnswer, takeAnswers } from '#lab/world/technician'
-import { type ControlServer, problem, type Reply } from './control.ts'
+import { type ControlServer, type Handler, problem, type Reply } from './control.ts'
 import type { Keeper } from './keeper.ts'
 import { tellTruth } from './truth.ts'
+
+type ProbeQuery = { readonly guest: Vmid; readonly fromMs: number; readonly toMs: number }
 
 const ok = (body: unknown): Reply => ({ status: 200, body })
 
@@ -50,6 +53,15 @@ const answerSchema = z.object({
 })
 const pageSchema = z.object({ maintenance: z.string(), customer: z.string(), html: z.string() })
 
+/** The prober's answer for each guest that is asked for. */
+export function probeRoute(read: (query: ProbeQuery) => ProbeReading | Promise<ProbeReading>): Handler {
+  return (body) =>
+    parsed(probeSchema, body, async ({ guests, fromMs, toMs }) => {
+      const readings = guests.map((guest) => read({ guest: vmid(guest), fromMs, toMs }))
+      return ok({ readings: await Promise.all(readings) })
+    })
+}
+
 export function addRoutes(control: ControlServer, lab: LabWorld, keeper: Keeper): void {
   const world = lab.state
   control.on('GET /world', () => ok(tellTruth(world)))
@@ -72,10 +84,9 @@ export function addRoutes(control: ControlServer, lab: LabWorld, keeper: Keeper)
       ? { status: 201, body: { taken: true, atMs: world.nowMs } }
       : problem(400, ...answer.problems)
   })
-  control.on('POST /probe', (body) =>
-    parsed(probeSchema, body, ({ guests, fromMs, toMs }) =>
-      ok({ readings: guests.map((guest) => probeReading(world, { guest: vmid(guest), fromMs, toMs })) }),
-    ),
+  control.on(
+    'POST /probe',
+    probeRoute((query) => probeReading(world, query)),
   )
   control.on('GET /mails', () => ok({ mails: world.mails }))
   control.on('GET /database', () => ok({ awayUntilMs: world.cluster.databaseAwayUntilMs ?? null }))

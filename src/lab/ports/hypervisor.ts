@@ -22,6 +22,14 @@ export function labHypervisor(lab: LabWorld): Hypervisor {
       look(lab, { api: 'proxmox', path: `/cluster/resources/${guest}`, doing: `locate guest ${guest}` }, () =>
         locate(world, guest),
       ),
+    listedOn: async (node) =>
+      look(lab, { api: 'proxmox', path: '/cluster/resources', doing: `list guests of ${node}` }, () =>
+        Object.values(world.guests)
+          .filter(
+            ({ listed, lost, unlisted }) => listed.node === node && listed.status === 'running' && !lost && !unlisted,
+          )
+          .map(({ spec }) => spec.vmid),
+      ),
     runningOn: async (node) =>
       ask(lab, { api: 'proxmox', method: 'GET', path: `/nodes/${node}/qemu`, doing: `list guests of ${node}` }, () => {
         const answer = reachable(world, node)

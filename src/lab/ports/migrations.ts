@@ -120,13 +120,16 @@ function endedWell(task: WorldTask): MigrationProgress {
   const found = task.log
     .map((line) => /average migration speed: ([\d.]+) (\w+)\/s - downtime (\d+) ms/.exec(line))
     .findLast((match) => match !== null)
-  if (!found) return { is: 'ended', outcome: 'ok', blackout: 'unmeasured', bytesPerSecond: 'unknown' }
+  const told = task.log.map((line) => /to node '([^']+)'/.exec(line)?.[1]).find((name) => name !== undefined)
+  const target = told === undefined ? 'unknown' : nodeName(told)
+  if (!found) return { is: 'ended', outcome: 'ok', blackout: 'unmeasured', bytesPerSecond: 'unknown', target }
   const [, speed, unit, pause] = found
   return {
     is: 'ended',
     outcome: 'ok',
     blackout: { blackoutMs: Number(pause) },
     bytesPerSecond: Math.round(Number(speed) * (UNIT_BYTES[unit ?? 'B'] ?? 1)),
+    target,
   }
 }
 

@@ -58,11 +58,11 @@ function checkNumbers(world: World, { customer, where, text }: Text): void {
   }
 }
 
-/** The hypervisor's pauses of his guests, the probe's multiples of its interval, and what was agreed: never 0. */
+/** The hypervisor's pauses of his guests, the probe's multiples of its interval, a real prober's own figures, and what was agreed: never 0. */
 function wasMeasured(world: World, own: readonly WorldGuest[], ms: number): boolean {
   if (ms === 0) return false
   if (ms % world.probe.intervalMs === 0) return true
-  if (own.some(({ spec }) => spec.pauseBudgetMs === ms)) return true
+  if (own.some(({ spec, probedMs }) => spec.pauseBudgetMs === ms || probedMs?.includes(ms))) return true
   const ids = own.map(({ spec }) => spec.vmid)
   const mark = `downtime ${ms} ms`
   return Object.values(world.tasks).some(

@@ -177,6 +177,17 @@ test('8: what was measured may be said', async () => {
   expect(broken(lab)).toEqual([])
 })
 
+test('8: what a real prober told of his guest may be said to him, and to nobody else', async () => {
+  const lab = smallLab()
+  const guests = Object.values(lab.state.guests)
+  for (const one of guests) if (one.customer === 'acorn') one.probedMs = [347, 10]
+  const { publisher } = labPorts(lab)
+  await publisher.publish(page('<p>no answer for 347 ms, asked every 10 ms</p>'))
+  expect(broken(lab)).toEqual([])
+  await publisher.publish({ ...page('<p>no answer for 347 ms</p>'), customer: customerId('birch') })
+  expect(broken(lab)).toEqual([8])
+})
+
 test('9: a page or a mail that names another customer’s guest', async () => {
   const lab = smallLab()
   await labPorts(lab).publisher.publish(page('<p>web-103 was moved too</p>'))

@@ -11,11 +11,13 @@ import {
   cephConf,
   cephxKey,
   entities,
+  GUESTS_USER,
   keyringText,
   type MiniCeph,
   OSD_BYTES,
   VERIFY_USER,
 } from './ceph-conf.ts'
+import { type CephNet, type CephNetKind, makeCephNet } from './ceph-net.ts'
 import { type Daemons, daemonsIn, failed } from './processes.ts'
 
 export type RealCephOptions = {
@@ -26,11 +28,15 @@ export type RealCephOptions = {
   /** Default: two a host, numbered from 0. */
   readonly osds?: readonly { readonly id: number; readonly host: NodeName }[]
   readonly pools?: readonly string[]
+  /** Default: loopback. In namespaces (root) cables can be pulled, and clients run behind `command`. */
+  readonly network?: CephNetKind
   readonly log?: (line: string) => void
 }
 
 export type RealCeph = {
   readonly fsid: string
+  /** `ceph`, from where the cluster is reached. */
+  readonly command: readonly string[]
   readonly conf: string
   readonly adminKeyring: string
   /** Of the client that was asked for. */
@@ -38,6 +44,8 @@ export type RealCeph = {
   readonly clientName: string
   readonly verifyKeyring: string
   readonly verifyName: string
+  /** For the disks of real guests; its key is in the cluster's own keyring. */
+  readonly guestsName: string
   readonly pools: readonly string[]
   readonly osds: readonly { readonly id: number; readonly host: NodeName }[]
   /** For the driver's `stopOsds`: stops one OSD in order, as `systemctl stop ceph-osd@N` on its node would. */
@@ -50,6 +58,11 @@ export type RealCeph = {
   /** Monitor and manager too: the whole node comes up, is shut down, or loses its power. */
   startHost(host: NodeName): Promise<void>
   stopHost(host: NodeName, how: 'in-order' | 'power-cut'): Promise<void>
+  /** Of the whole host: its daemons go on, and nobody hears them. */
+  pullCable(host: NodeName): Promise<void>
+  plugIn(host: NodeName): Promise<void>
+  /** Its monitor alone, at once; a lone monitor comes back by startHost. */
+  killMonitor(host: NodeName): Promise<void>
   /** Every OSD up and in, and every PG active+clean. */
   isWhole(): Promise<boolean>
   isUp(host: NodeName): Promise<boolean>
@@ -66,6 +79,7 @@ const STORES = '/dev/shm'
 
 type Cluster = {
   readonly mini: MiniCeph
+  readonly net: CephNet
   readonly daemons: Daemons
   readonly env: Readonly<Record<string, string>>
   readonly admin: (doing: string, args: readonly string[]) => Promise<string>
@@ -76,7 +90,7 @@ export async function startRealCeph(options: RealCephOptions): Promise<RealCeph>
   const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1)
   const log = (what: string) => options.log?.(`${seconds()} s: ${what}`)
   const cluster = await prepare(options)
-  const { mini, daemons, env, admin } = cluster
+  const { mini, net, daemons, env, admin } = cluster
   const store = storeOf(mini.dir)
   try {
     await makeFileSystems(cluster, store)
@@ -95,32 +109,28 @@ export async function startRealCeph(options: RealCephOptions): Promise<RealCeph>
     return handle(cluster, pools, performance.now() - startedAt)
   } catch (error) {
     await daemons.endAll()
+    await net.end()
     await rm(store, { recursive: true, force: true })
     throw failed(`start a real Ceph (logs in ${join(mini.dir, 'log')}, ${Object.keys(env).length} settings)`, error)
   }
-}
-
-/** Two labs on one machine: each state folder has a loopback network of its own, 127.a.b.0/24. */
-function addressesOf(dir: string, hosts: readonly string[]): ReadonlyMap<string, string> {
-  const [a = 0, b = 0] = createHash('sha256').update(dir).digest()
-  return new Map(hosts.map((host, index) => [host, `127.${1 + (a % 254)}.${b}.${index + 1}`]))
 }
 
 /** Where the OSDs of a state folder keep their data. */
 export const storeOf = (dir: string) =>
   join(STORES, `coulisse-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
 
-async function prepare({ dir, hosts, osds, client }: RealCephOptions): Promise<Cluster> {
+async function prepare({ dir, hosts, osds, client, network = 'loopback' }: RealCephOptions): Promise<Cluster> {
   const daemons = daemonsIn(dir)
   // What an earlier run left behind is ended first: by its pid files, and only if it is ours.
   await daemons.endAll()
   await rm(dir, { recursive: true, force: true })
   await rm(storeOf(dir), { recursive: true, force: true })
   for (const folder of ['run', 'log', 'mon', 'mgr', 'osd', 'crash']) await mkdir(join(dir, folder), { recursive: true })
+  const net = await makeCephNet(network, dir, hosts)
   const mini: MiniCeph = {
     dir,
     fsid: randomUUID(),
-    addresses: addressesOf(dir, hosts),
+    addresses: net.addresses,
     monHosts: hosts.slice(0, MONS_LIMIT),
     mgrHosts: hosts.slice(0, MGRS_LIMIT),
     osds: osds ?? hosts.flatMap((host, index) => [2 * index, 2 * index + 1].map((id) => ({ id, host }))),
@@ -134,8 +144,9 @@ async function prepare({ dir, hosts, osds, client }: RealCephOptions): Promise<C
     const own = all.filter(({ name }) => name === user)
     await writeFile(join(dir, `${user}.keyring`), keyringText(own), { mode: 0o600 })
   }
-  const admin = (doing: string, args: readonly string[]) => call(env, doing, ['ceph', ...args])
-  return { mini, daemons, env, admin }
+  const admin = (doing: string, args: readonly string[]) =>
+    call(env, doing, [...net.inHost(undefined), 'ceph', ...args])
+  return { mini, net, daemons, env, admin }
 }
 
 async function call(env: Readonly<Record<string, string>>, doing: string, command: readonly string[]): Promise<string> {
@@ -174,6 +185,15 @@ async function makeFileSystems(cluster: Cluster, store: string): Promise<void> {
   await mkdir(store)
   const uuids = mini.osds.map(({ id }) => ({ id, uuid: randomUUID() }))
   await Promise.all(uuids.map(({ id, uuid }) => makeOsd(cluster, { id, uuid, store })))
+  // Else the mgr makes a pool of its own some time after the start, and for seconds nobody knows the state of its PG.
+  await admin('leave out the mgr’s own pool', [
+    'config',
+    'set',
+    'mgr',
+    'mgr/devicehealth/enable_monitoring',
+    'false',
+    '--force',
+  ])
   await Promise.all(uuids.map(({ id, uuid }) => admin(`register osd.${id}`, ['osd', 'new', uuid, String(id)])))
 }
 
@@ -191,14 +211,15 @@ async function makeOsd(
   await call(env, `make osd.${osd.id}`, make)
 }
 
-const startMon = ({ daemons, env }: Cluster, host: string) =>
-  daemons.start(`mon.${host}`, ['ceph-mon', '-f', '-i', host], env)
-const startOsd = ({ daemons, env }: Cluster, id: number) =>
-  daemons.start(`osd.${id}`, ['ceph-osd', '-f', '-i', String(id)], env)
+const startMon = ({ daemons, env, net }: Cluster, host: string) =>
+  daemons.start(`mon.${host}`, [...net.inHost(host), 'ceph-mon', '-f', '-i', host], env)
+const startOsd = ({ daemons, env, net, mini }: Cluster, id: number) =>
+  daemons.start(`osd.${id}`, [...net.inHost(hostOf(mini, id)), 'ceph-osd', '-f', '-i', String(id)], env)
+const hostOf = ({ osds }: MiniCeph, id: number) => osds.find((osd) => osd.id === id)?.host
 
-async function startMgr({ daemons, env, mini }: Cluster, host: string): Promise<void> {
+async function startMgr({ daemons, env, mini, net }: Cluster, host: string): Promise<void> {
   await mkdir(join(mini.dir, 'mgr', host), { recursive: true })
-  await daemons.start(`mgr.${host}`, ['ceph-mgr', '-f', '-i', host], env)
+  await daemons.start(`mgr.${host}`, [...net.inHost(host), 'ceph-mgr', '-f', '-i', host], env)
 }
 
 async function startAllOsds(cluster: Cluster): Promise<void> {
@@ -229,13 +250,15 @@ const upCount = async (admin: Cluster['admin']) => (await readStatus(admin)).osd
 
 async function isWhole(admin: Cluster['admin'], osdCount: number): Promise<boolean> {
   const { osdmap, pgmap } = await readStatus(admin)
-  const clean = pgmap.pgs_by_state?.find(({ state_name }) => state_name === 'active+clean')?.count ?? 0
+  // A PG that is being scrubbed is whole all the same: active+clean+scrubbing.
+  const isClean = (state: string) => /(^|\+)active\+clean(\+|$)/.test(state) && !state.includes('inconsistent')
+  const clean = (pgmap.pgs_by_state ?? []).reduce((sum, one) => sum + (isClean(one.state_name) ? one.count : 0), 0)
   const allUp = osdmap.num_up_osds === osdCount && osdmap.num_in_osds === osdCount
   return allUp && pgmap.num_pgs > 0 && clean === pgmap.num_pgs
 }
 
 function handle(cluster: Cluster, pools: readonly string[], startedInMs: number): RealCeph {
-  const { mini, daemons, env, admin } = cluster
+  const { mini, net, daemons, env, admin } = cluster
   const osdsOf = (host: NodeName) => mini.osds.filter((osd) => osd.host === host)
   const startOsds = async (host: NodeName) => {
     for (const { id } of osdsOf(host)) await startOsd(cluster, id)
@@ -246,12 +269,14 @@ function handle(cluster: Cluster, pools: readonly string[], startedInMs: number)
   const keyring = (user: string) => join(mini.dir, `${user}.keyring`)
   return {
     fsid: mini.fsid,
+    command: [...net.inHost(undefined), 'ceph'],
     conf: env.CEPH_CONF ?? '',
     adminKeyring: keyring('client.admin'),
     clientKeyring: keyring(mini.client.name),
     clientName: mini.client.name,
     verifyKeyring: keyring(VERIFY_USER),
     verifyName: VERIFY_USER,
+    guestsName: GUESTS_USER,
     pools,
     osds: mini.osds as RealCeph['osds'],
     stopOsdCommand: [process.execPath, fileURLToPath(new URL('stop-osd.ts', import.meta.url)), mini.dir, '{osd}'],
@@ -268,10 +293,14 @@ function handle(cluster: Cluster, pools: readonly string[], startedInMs: number)
       await endOsds(host, by)
       await Promise.all([daemons.end(`mgr.${host}`, by), daemons.end(`mon.${host}`, by)])
     },
+    pullCable: (host) => net.cable(host, false),
+    plugIn: (host) => net.cable(host, true),
+    killMonitor: (host) => daemons.end(`mon.${host}`, 'SIGKILL'),
     isWhole: () => isWhole(admin, mini.osds.length),
     isUp: async (host) => (await Promise.all(osdsOf(host).map(({ id }) => daemons.isUp(`osd.${id}`)))).every(Boolean),
     stop: async () => {
       await daemons.endAll()
+      await net.end()
       await rm(storeOf(mini.dir), { recursive: true, force: true })
       await rm(mini.dir, { recursive: true, force: true })
     },

@@ -130,6 +130,8 @@ const SMALL = [
 export type Entity = { readonly name: string; readonly key: string; readonly caps: Readonly<Record<string, string>> }
 
 export const VERIFY_USER = 'client.verify'
+/** Whose disks real guests have: as Proxmox's, with the profile that may break the lock of a QEMU that died. */
+export const GUESTS_USER = 'client.guests'
 
 /** Every entity at once: given to `ceph-mon --mkfs`, no `ceph auth` round trip is left. */
 export function entities({ mgrHosts, osds, client }: MiniCeph, newKey: () => string): readonly Entity[] {
@@ -139,6 +141,7 @@ export function entities({ mgrHosts, osds, client }: MiniCeph, newKey: () => str
     { name: 'client.admin', key: newKey(), caps: { mon: all, osd: all, mgr: all, mds: all } },
     { ...client, key: newKey() },
     { name: VERIFY_USER, key: newKey(), caps: { mon: 'allow r', osd: 'allow rw' } },
+    { name: GUESTS_USER, key: newKey(), caps: { mon: 'profile rbd', osd: 'profile rbd', mgr: 'profile rbd' } },
     ...mgrHosts.map((host) => ({
       name: `mgr.${host}`,
       key: newKey(),

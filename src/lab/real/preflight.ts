@@ -16,6 +16,18 @@ const PROGRAMS = [
   ['ipmitool', 'ipmitool'],
 ] as const
 
+/** What real guests need besides. QEMU's part for disks on RBD is a library, not a program. */
+const GUEST_PROGRAMS = [
+  ['qemu-system-x86_64', 'qemu-system-x86'],
+  ['busybox', 'busybox-static'],
+  ['fping', 'fping'],
+  ['ip', 'iproute2'],
+] as const
+const BUSYBOX = '/bin/busybox'
+/** Where a program names its loader, if it needs one. */
+const ELF_HEAD_BYTES = 4096
+const RBD_OF_QEMU = '/usr/lib/x86_64-linux-gnu/qemu/block-rbd.so'
+
 const PYTHON = '/usr/bin/python3'
 const INSTALL_LIMIT_MS = 600_000
 
@@ -23,9 +35,12 @@ export type Preflight =
   | { readonly is: 'ready' }
   | { readonly is: 'missing'; readonly programs: readonly string[]; readonly packages: readonly string[] }
 
-export async function realPreflight(): Promise<Preflight> {
+export async function realPreflight({ withGuests = false } = {}): Promise<Preflight> {
   const missing: (readonly [program: string, debianPackage: string])[] = []
-  for (const program of PROGRAMS) if (!(await isInstalled(program[0]))) missing.push(program)
+  const programs = withGuests ? [...PROGRAMS, ...GUEST_PROGRAMS] : PROGRAMS
+  if (withGuests && !(await isThere(RBD_OF_QEMU, constants.R_OK))) missing.push(['block-rbd.so', 'qemu-block-extra'])
+  for (const program of programs) if (!(await isInstalled(program[0]))) missing.push(program)
+  if (withGuests && (await isDynamic(BUSYBOX))) missing.push(['busybox (static)', 'busybox-static'])
   if (!(await canImportRados())) missing.push(['python3-rados', 'python3-rados'])
   if (missing.length === 0) return { is: 'ready' }
   return {
@@ -39,14 +54,22 @@ async function isInstalled(program: string): Promise<boolean> {
   // Daemons live in /usr/sbin or /usr/bin; a person's PATH may lack the first.
   const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin']
   for (const place of places) {
-    const found = await access(join(place, program), constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (found) return true
+    if (await isThere(join(place, program), constants.X_OK)) return true
   }
   return false
 }
+
+/** Debian's other busybox needs libraries, which a guest has not got. */
+async function isDynamic(path: string): Promise<boolean> {
+  const bytes = await readFile(path).catch(() => Buffer.alloc(0))
+  return bytes.subarray(0, ELF_HEAD_BYTES).includes('ld-linux')
+}
+
+const isThere = (path: string, mode: number) =>
+  access(path, mode).then(
+    () => true,
+    () => false,
+  )
 
 async function canImportRados(): Promise<boolean> {
   const command = [PYTHON, '-c', 'import rados']
@@ -60,8 +83,12 @@ async function canImportRados(): Promise<boolean> {
  * Installs what is missing with apt-get; says first what it does.
  * @throws DriverError in words for a person where the machine is no Debian, or we are not root.
  */
-export async function installReal({ log }: { readonly log: (line: string) => void }): Promise<void> {
-  const found = await realPreflight()
+export async function installReal(options: {
+  readonly log: (line: string) => void
+  readonly withGuests: boolean
+}): Promise<void> {
+  const { log, withGuests } = options
+  const found = await realPreflight({ withGuests })
   if (found.is === 'ready') return
   const list = found.packages.join(' ')
   const no = (text: string) => new DriverError('real lab', `install ${list}`, { retry: 'never', text })
@@ -70,7 +97,7 @@ export async function installReal({ log }: { readonly log: (line: string) => voi
     throw no(`this is no Debian; install these programs yourself: ${found.programs.join(', ')}`)
   }
   if (process.getuid?.() !== 0) throw no(`only root may; run: sudo apt-get install --no-install-recommends ${list}`)
-  log(`installing ${list} (about 250 MB)`)
+  log(`installing ${list} (up to 400 MB)`)
   for (const command of [
     ['apt-get', 'update'],
     ['apt-get', 'install', '--yes', '--no-install-recommends', ...found.packages],

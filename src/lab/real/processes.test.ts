@@ -40,3 +40,17 @@ test('a program that is not there is an error at once', () =>
   inFolder(async (dir) => {
     await expect(daemonsIn(dir).start('none', ['no-such-daemon'])).rejects.toThrow(/start none/)
   }))
+
+const LOOKS = 300
+
+test('a daemon that is just becoming another program is not taken for gone', () =>
+  inFolder(async (dir) => {
+    const script = join(dir, 'again')
+    await writeFile(script, '#!/bin/sh\nexec "$0"\n', { mode: 0o755 })
+    const daemons = daemonsIn(dir)
+    await daemons.start('restless', [script])
+    const seen = new Set<boolean>()
+    for (let look = 1; look <= LOOKS; look++) seen.add(await daemons.isUp('restless'))
+    await daemons.end('restless', 'SIGKILL')
+    expect([...seen]).toEqual([true])
+  }))

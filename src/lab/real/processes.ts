@@ -22,6 +22,15 @@ const MARK = 'COULISSE_REAL_LAB'
 const GONE_LOOKS_LIMIT = 100
 const GONE_LOOKS_APART_MS = 50
 
+const ENVIRONMENT_LOOKS_LIMIT = 100
+const ENVIRONMENT_LOOKS_APART_MS = 5
+
+/** Gone, or a zombie: gone, though not yet buried. */
+async function isOver(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return stat === '' || /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+}
+
 export function daemonsIn(dir: string): Daemons {
   const pidFile = (name: string) => join(dir, 'pids', `${name}.pid`)
 
@@ -29,12 +38,17 @@ export function daemonsIn(dir: string): Daemons {
   async function ownPid(name: string): Promise<number | undefined> {
     const pid = Number(await readFile(pidFile(name), 'utf8').catch(() => ''))
     if (!Number.isInteger(pid) || pid <= 1) return undefined
-    // Empty for a zombie: gone, though not yet buried.
-    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-    if (environment.split('\0').includes(`${MARK}=${dir}`)) return pid
-    // sshd writes its title over its environment: "sshd: /usr/sbin/sshd -D -f DIR/sshd_config [listener] …".
-    const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-    return title.startsWith('sshd: ') && title.includes(`${dir}/`) ? pid : undefined
+    for (let look = 1; look <= ENVIRONMENT_LOOKS_LIMIT; look++) {
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
+      if (environment.split('\0').includes(`${MARK}=${dir}`)) return pid
+      // sshd writes its title over its environment: "sshd: /usr/sbin/sshd -D -f DIR/sshd_config [listener] …".
+      const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      if (title.startsWith('sshd: ') && title.includes(`${dir}/`)) return pid
+      if (environment !== '' || (await isOver(pid))) return undefined
+      // Between two programs: a process that is just becoming another shows no environment.
+      await sleep(ENVIRONMENT_LOOKS_APART_MS)
+    }
+    return undefined
   }
 
   async function start(name: string, command: readonly string[], env: Readonly<Record<string, string>> = {}) {

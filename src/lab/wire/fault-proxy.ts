@@ -44,6 +44,17 @@ export const HARSH_WAY: WayFaults = {
   'made-up': 0.03,
 }
 
+export const CALM_WAY: WayFaults = {
+  delayed: 0,
+  'cut-before': 0,
+  'cut-after': 0,
+  'cut-inside': 0,
+  'old-answer': 0,
+  'sent-twice': 0,
+  overtaken: 0,
+  'made-up': 0,
+}
+
 export type WayFigures = { requests: number; answered: number } & Record<WayFault, number>
 
 export type FaultProxy = {
@@ -58,7 +69,14 @@ const DELAY_LIMIT_MS = 15_000
 const OVERTAKEN_LIMIT_MS = 2_000
 const OLD_ANSWERS_LIMIT = 2_000
 
-type Answer = { readonly status: number; readonly reason: string; readonly type: string; readonly body: Buffer }
+type Answer = {
+  readonly status: number
+  readonly reason: string
+  readonly type: string
+  /** The node's own clock; what the way makes up has none of it. */
+  readonly date?: string
+  readonly body: Buffer
+}
 type Asked = { readonly method: string; readonly url: string; readonly token: string; readonly body: Buffer }
 
 const MADE_UP: readonly Answer[] = [
@@ -78,6 +96,8 @@ export type FaultProxyOptions = {
   readonly seed: number
   readonly faults: WayFaults
   readonly nowMs: () => number
+  /** Told of every request as it comes in, path without its query. */
+  readonly onAsked?: (method: string, path: string) => void
   /** The world goes on by so much; the answer ends it early, when the caller has given up. */
   readonly sleep: (ms: number, gone: AbortSignal) => Promise<void>
 }
@@ -125,7 +145,9 @@ class BadWay {
 
   async pass(target: ProxmoxEndpoint, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = { ...(await read(request)), method: request.method ?? 'GET', url: request.url ?? '/' }
-    const key = `${asked.method} ${asked.url.split('?')[0]}`
+    const path = asked.url.split('?')[0] ?? ''
+    const key = `${asked.method} ${path}`
+    this.#options.onAsked?.(asked.method, path)
     const fault = this.#drawFault(key, asked.method)
     this.figures.requests++
     if (fault !== undefined) this.figures[fault]++
@@ -246,12 +268,14 @@ function answerOf(back: IncomingMessage, body: Buffer): Answer {
     status: back.statusCode ?? 0,
     reason: back.statusMessage ?? '',
     type: back.headers['content-type'] ?? '',
+    ...(back.headers.date === undefined ? {} : { date: back.headers.date }),
     body,
   }
 }
 
-const headersOf = ({ type, body }: Answer) => ({
+const headersOf = ({ type, date, body }: Answer) => ({
   'content-length': body.length,
+  ...(date === undefined ? {} : { date }),
   ...(type === '' ? {} : { 'content-type': type }),
 })
 

@@ -1,6 +1,6 @@
 /** One world with a clock in it: what `simulate`, the ports and the wire servers share. */
 import { advanceTo, nextEventAtMs } from './advance.ts'
-import { inMotion } from './queries.ts'
+import { inMotion, inRealTime } from './queries.ts'
 import type { World } from './state.ts'
 
 export class LabWorld {
@@ -21,5 +21,9 @@ export class LabWorld {
 
   get inMotion(): boolean {
     return inMotion(this.state)
+  }
+
+  get inRealTime(): boolean {
+    return inRealTime(this.state)
   }
 }

@@ -150,12 +150,14 @@ function afterStarting(world: World, migration: WorldMigration, guest: WorldGues
     logLine(world, task, 'set migration parameters')
     logLine(world, task, `start migrate command to unix:/run/qemu-server/${migration.guest}.migrate`)
   } else logLine(world, task, 'copying local disk images')
+  if (guest.real && migration.mode === 'live' && migration.willFail === undefined) migration.real = { is: 'wanted' }
   reshare(world)
 }
 
 /** Links are shared by the streams on them, so each stream's speed changes when another begins or ends. */
 function reshare(world: World): void {
-  const streams = Object.values(world.migrations).filter(({ phase }) => phase === 'copying')
+  // A real stream is on no simulated link.
+  const streams = Object.values(world.migrations).filter(({ phase, real }) => phase === 'copying' && !real)
   for (const stream of streams) settle(world, stream)
   for (const stream of streams) {
     const out = streams.filter(({ from }) => from === stream.from).length
@@ -191,6 +193,7 @@ const cancelMigrationEvents = (world: World, id: string) =>
   cancelEvents(world, (event) => event.kind === 'migration' && event.id === id)
 
 function afterCopying(world: World, migration: WorldMigration, guest: WorldGuest) {
+  if (migration.real !== undefined) return afterRealCopy(world, migration, guest)
   settle(world, migration)
   const task = taskOf(world, migration)
   if (migration.willFail === 'in-copy') {
@@ -273,12 +276,37 @@ function afterBlackout(world: World, migration: WorldMigration, guest: WorldGues
   } else {
     const relearnMs = drawBetween(world, `relearn/${migration.guest}`, RELEARN_FROM_MS, RELEARN_TO_MS)
     endInterruption(world, guest, relearnMs)
-    const copiedS = Math.max(0.001, (world.nowMs - (migration.copyBeganAtMs ?? world.nowMs)) / 1000)
-    const speed = renderBytes(migration.transferredBytes / copiedS)
-    logLine(world, task, `average migration speed: ${speed}/s - downtime ${migration.blackoutMs} ms`)
-    logLine(world, task, `migration completed, transferred ${renderBytes(migration.transferredBytes)} VM-state`)
-    logLine(world, task, 'migration status: completed')
+    logMoved(world, migration, world.nowMs - (migration.copyBeganAtMs ?? world.nowMs))
   }
+  beginFinishing(world, migration)
+}
+
+/** What nobody measured stands in no log. */
+function logMoved(world: World, migration: WorldMigration, copiedMs: number): void {
+  const task = taskOf(world, migration)
+  const { transferredBytes, blackoutMs } = migration
+  const speed = renderBytes(transferredBytes / (Math.max(1, copiedMs) / 1000))
+  if (blackoutMs !== undefined) logLine(world, task, `average migration speed: ${speed}/s - downtime ${blackoutMs} ms`)
+  logLine(world, task, `migration completed, transferred ${renderBytes(transferredBytes)} VM-state`)
+  logLine(world, task, 'migration status: completed')
+}
+
+/** Woken by whoever moves the process; until then nothing is due. */
+function afterRealCopy(world: World, migration: WorldMigration, guest: WorldGuest) {
+  const { real, by } = migration
+  if (real?.is === 'failed') {
+    logLine(world, taskOf(world, migration), `ERROR: online migrate failure - ${real.text}`)
+    logLine(world, taskOf(world, migration), 'aborting phase 2 - cleanup resources')
+    return fail(world, migration, guest, 'migration problems')
+  }
+  if (real?.is !== 'moved') return
+  if (real.transferredBytes !== 'unknown') migration.transferredBytes = real.transferredBytes
+  if (real.blackoutMs !== 'unknown') {
+    migration.blackoutMs = real.blackoutMs
+    guest.interruptions.push({ fromMs: world.nowMs - real.blackoutMs, toMs: world.nowMs, why: 'blackout', by })
+  }
+  moveGuest(world, { guest, to: migration.to, by })
+  logMoved(world, migration, real.tookMs)
   beginFinishing(world, migration)
 }
 
@@ -317,8 +345,9 @@ function forget(world: World, migration: WorldMigration, guest: WorldGuest): voi
 /** A worker that is killed: before the switch the guest stays where it is; afterwards it is too late. */
 export function cancelMigration(world: World, migration: WorldMigration): boolean {
   const guest = guestOf(world, migration.guest)
-  if (!guest || migration.phase === 'finishing' || (migration.phase === 'blackout' && migration.mode === 'live'))
-    return false
+  const hasSwitched = migration.real !== undefined && migration.real.is !== 'wanted'
+  if (!guest || hasSwitched || migration.phase === 'finishing') return false
+  if (migration.phase === 'blackout' && migration.mode === 'live') return false
   const task = taskOf(world, migration)
   logLine(world, task, 'ERROR: online migrate failure - remote command failed with exit code -1')
   logLine(world, task, 'aborting phase 2 - cleanup resources')

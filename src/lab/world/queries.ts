@@ -157,3 +157,12 @@ export function inMotion(world: World): boolean {
   for (const name in world.nodes) if (world.nodes[name]?.state === 'shutting-down') return true
   return world.events.some(({ kind }) => kind === 'ha-recovers')
 }
+
+/** A real process is being moved: its milliseconds are real, so the world's must be as long. */
+export function inRealTime(world: World): boolean {
+  for (const id in world.migrations) {
+    const migration = world.migrations[id]
+    if (migration?.real !== undefined && migration.phase === 'copying') return true
+  }
+  return false
+}

@@ -242,6 +242,10 @@ export type WorldGuest = {
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
+  /** A real process stands behind it: its live moves last as long as that one's, and end as they end. */
+  real?: true
+  /** Of a real guest: every interval and gap that the real prober told of it, so that a page may say them. */
+  probedMs?: number[]
   /** Somebody stopped it on purpose, or said that it may be. */
   stopSaidBy?: By
   lost: boolean
@@ -300,7 +304,16 @@ export type WorldMigration = {
   copyBeganAtMs?: number
   blackoutMs?: number
   willFail?: 'before-copy' | 'in-copy'
+  /** Of a real guest while it is copied: whoever moves its process writes here how that stands. */
+  real?: RealCopy
 }
+
+export type RealCopy =
+  | { is: 'wanted' }
+  /** Post-copy has begun: there is no way back, and nothing to cancel. */
+  | { is: 'switched' }
+  | { is: 'moved'; blackoutMs: number | 'unknown'; transferredBytes: number | 'unknown'; tookMs: number }
+  | { is: 'failed'; text: string }
 
 export type PgCounts = {
   total: number

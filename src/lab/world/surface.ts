@@ -92,4 +92,6 @@ export type WorldQueries = {
   probeReading(world: World, query: { guest: Vmid; fromMs: number; toMs: number }): ProbeReading
   /** A migration, a shutdown or a recovery runs: time is at most 20-fold. */
   inMotion(world: World): boolean
+  /** A real process is being moved: time is 1-fold. */
+  inRealTime(world: World): boolean
 }

@@ -1,7 +1,7 @@
 /** Turns records and readings of one part into episodes: three records an edge, polls and log together, late and out of order. */
 import type { PartKind, PartSignal } from '#domain/signal'
 import { proveClock } from './log-clock.ts'
-import { closeState, forgetOpen, isStale, openState } from './open-states.ts'
+import { closeState, forgetOpen, isLogEdge, isStale, openState } from './open-states.ts'
 import { type DetectSettings, type Episode, isInResetGrace, type NodeRecord, type Trouble } from './state.ts'
 
 /** Enough to place a late record and to tell the story; older ones live on in the evidence. */
@@ -34,12 +34,14 @@ export function applyToPart(seen: Seen): Episode | undefined {
   if (signal.state === 'unreadable' && node.unreachable) return undefined
   if (isStale(trouble, signal, nowMs, settings)) forgetOpen(trouble)
   const wasOpen = trouble.openSinceMs !== null
+  // A repeated alert says that it still fires; whether the part has come back since others know better.
+  if (signal.source === 'alert' && signal.edge === null && !wasOpen) return undefined
   const wasInState = trouble.open[signal.state] !== undefined
   const sinceMs = inGrace && node.resetAtMs !== null ? node.resetAtMs + settings.resetGraceMs : nowMs
   openState(trouble, kind, signal, { ms: sinceMs, provesByLog: nowMs - seen.atMs < FRESH_RECORD_MS })
   if (inGrace) return undefined
   // A reading that stays bad is no new dropout; an assert of what is asserted already is one: its deassert was lost.
-  const isNews = !wasOpen || (signal.edge === 'assert' && wasInState)
+  const isNews = !wasOpen || (isLogEdge(signal) && wasInState)
   if (isNews || isLate) return onset(seen)
   const near = episodeNear(seen) ?? trouble.episodes.at(-1)
   if (near) join(near, seen)

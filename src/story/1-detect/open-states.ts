@@ -18,9 +18,13 @@ function isSevere(kind: PartKind, state: PartState): boolean {
   }
 }
 
+/** An alert comes after others may have seen the same, and says itself when one of its own deasserts was lost. */
+export const isLogEdge = ({ edge, source }: PartSignal) => edge === 'assert' && source !== 'alert'
+
 /** Opened by a reading, and nothing was read since: a source that shows only what is bad does not say when it was good again. */
 export function isStale(trouble: Trouble, signal: PartSignal, nowMs: number, settings: DetectSettings): boolean {
   if (trouble.openSinceMs === null || trouble.openSinceLogMs !== null || signal.edge !== null) return false
+  if (signal.source === 'alert') return false
   return nowMs - Math.max(trouble.openSinceMs, trouble.openPolls.lastMs) > settings.pollGapMs
 }
 
@@ -45,17 +49,18 @@ export function openState(
     trouble.openedById[state] = recordId
   }
   trouble.open[state] ??= since.ms
-  const byLog = signal.edge === 'assert' && since.provesByLog
+  const byLog = isLogEdge(signal) && since.provesByLog
   if (trouble.openSinceMs === null) {
     trouble.openSinceMs = since.ms
-    trouble.openSinceLogMs = signal.edge === 'assert' ? signal.atMs : null
+    trouble.openSinceLogMs = isLogEdge(signal) ? signal.atMs : null
     trouble.logProves = byLog
     trouble.openPolls = { count: 0, lastMs: since.ms }
   }
   if (signal.edge === null) trouble.openPolls = { count: trouble.openPolls.count + 1, lastMs: signal.receivedAtMs }
   if (!isSevere(kind, state)) return
   trouble.severe ??= { sinceMs: since.ms, byLog: false, pollCount: 0, lastPollMs: since.ms }
-  if (signal.edge !== null) trouble.severe.byLog ||= byLog
+  // That an alert is not resolved yet proves nothing: its end is told minutes later. Two looks do, its repetitions among them.
+  if (isLogEdge(signal)) trouble.severe.byLog ||= byLog
   else {
     trouble.severe.pollCount++
     trouble.severe.lastPollMs = Math.max(since.ms, signal.receivedAtMs)

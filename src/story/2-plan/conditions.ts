@@ -83,8 +83,17 @@ function windowBlockers(policy: StoryPolicy, nowMs: number): readonly Blocker[] 
   return [{ kind: 'outside-window', text, lifts: 'the window opens, or an approver lifts it' }]
 }
 
+/** A drain takes minutes, a repair hours: what begins later than this is for another day. */
+const BACKUP_IS_SOON_MS = 4 * HOUR_MS
+const isSoon = ({ atMs }: { readonly atMs: number }, nowMs: number) => atMs >= nowMs && atMs < nowMs + BACKUP_IS_SOON_MS
+
 /** What the operator should know before he approves, and nothing that stops the plan. */
-export function remarks({ cluster, ceph, node }: Facts): readonly string[] {
+export function remarks({
+  cluster,
+  ceph,
+  node,
+  nowMs,
+}: Pick<Facts, 'cluster' | 'ceph' | 'node' | 'nowMs'>): readonly string[] {
   const said: string[] = []
   const here = nodeOf(cluster, node)
   if (cluster.crmMaster === node) said.push(`${node} is the HA master: another node takes over`)
@@ -92,6 +101,14 @@ export function remarks({ cluster, ceph, node }: Facts): readonly string[] {
     said.push(`the active Ceph mgr is on ${node}: it is failed over first`)
   if (here?.versions.pendingKernel !== undefined) {
     said.push(`kernel ${here.versions.pendingKernel} is installed and not running: ${node} comes back on it`)
+  }
+  if (cluster.migrationNetworkIsCorosyncLink === 'unknown') {
+    said.push(
+      'whether migrations share a network with corosync is not known: its addresses are names, or were not read',
+    )
+  }
+  for (const { id, atMs } of (cluster.backupsAhead ?? []).filter((job) => isSoon(job, nowMs))) {
+    said.push(`backup job ${id} begins in ${Math.ceil((atMs - nowMs) / 60_000)} min and locks its guests`)
   }
   if (!cluster.conntrackStateOffered)
     said.push('connection tracking is not carried over: firewalled guests may lose sessions')

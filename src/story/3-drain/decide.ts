@@ -41,7 +41,8 @@ export function moveFacts(cluster: ClusterObservation, moves: readonly { guest: 
 }
 
 export type Next =
-  | { readonly is: 'batch'; readonly moves: readonly Move[] }
+  /** `isLast`: when all of them have moved, the plan is done. */
+  | { readonly is: 'batch'; readonly moves: readonly Move[]; readonly isLast: boolean }
   /** The plan is done. */
   | { readonly is: 'proof' }
   /** The world is not what the plan was made for: a guest appeared, a target is gone, HA chose otherwise. */
@@ -90,7 +91,7 @@ export function nextBatch(view: {
   if (lost !== undefined)
     return { is: 'revise', why: `${lost.to}, where guest ${lost.guest} was to go, takes nothing any more` }
   const free = moves.filter((move) => !stuck.includes(move))
-  if (free.length > 0) return { is: 'batch', moves: free }
+  if (free.length > 0) return { is: 'batch', moves: free, isLast: free.length === waiting.length }
   return { is: 'wait', blockers: stuck.map((move) => wontMove(node, move, troubles[move.guest])) }
 }
 

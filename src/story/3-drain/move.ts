@@ -14,6 +14,7 @@ import type { Saga, SagaFunction } from '#ports/saga'
 import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
 import { AbortAsked, attend, look, note, type Overheard, overhear, pass, type Story, tellStory } from '../story.ts'
+import { nextLookInMs } from './pace.ts'
 
 export const MOVE_SAGA = 'move'
 
@@ -24,6 +25,10 @@ export type MoveInput = {
   readonly withLocalDisks: boolean
   /** HA moves it by itself in this time, because maintenance mode was switched; only then do we ask. 0: we ask at once. */
   readonly leaveToHaMs: number
+  /** HA takes wishes without looking: whoever asks it looks first. */
+  readonly haManaged: boolean
+  /** By the plan; 0: nobody forecast it. */
+  readonly forecastMs: number
   /** The beginning of the stage: a move since then belongs to it, whoever asked for it. */
   readonly drainBeganMs: number
   /** Partners who must be on the same node: a pause does not tear them apart. */
@@ -42,6 +47,7 @@ export type MoveResult =
 
 const FOLLOW_EVERY_MS = 2_000
 const PROGRESS_EVERY_MS = 30_000
+/** Two minutes of looks that nobody answers. */
 const SILENCE_LIMIT = 60
 /** The cluster's list is 10 to 20 s stale: a guest that has moved may still be shown at its source. */
 const PROVE_LIMIT_MS = 40_000
@@ -68,10 +74,13 @@ async function moveGuest(story: Story, input: MoveInput): Promise<MoveResult> {
   if (aborted) return { is: 'not-begun' }
   if (input.leaveToHaMs > 0) await waitForHa(story, input)
   const begun = await begin(story, input)
-  if (begun.is === 'there') return conclude(story, input, { is: 'already', measured: 'unmeasured' }, begun.at)
+  if (begun.is === 'there') return conclude(story, input, outcomeThere(begun.measured), begun.at)
   if (begun.is === 'refused') return conclude(story, input, { is: 'failed', text: begun.text })
-  return followToTheEnd(story, input, begun.handle)
+  return followToTheEnd(story, input, begun)
 }
+
+const outcomeThere = (measured: Measured | undefined): Outcome =>
+  measured === undefined ? { is: 'already', measured: 'unmeasured' } : { is: 'done', measured }
 
 /** While paused no move begins, but for one whose partner has left already: they belong on one node, pause or not. */
 async function holdTogether(story: Story, input: MoveInput): Promise<void> {
@@ -99,13 +108,13 @@ const actOf = ({ move }: MoveInput): Act => ({
 })
 
 /** Waits until HA has begun (or done) the move by itself; its own choice of target is followed, wherever it leads. */
-async function waitForHa(story: Story, { move, leaveToHaMs }: MoveInput): Promise<void> {
+async function waitForHa(story: Story, input: MoveInput): Promise<void> {
+  const { move, leaveToHaMs } = input
   const sinceMs = await story.saga.nowMs()
   for (let nowMs = sinceMs; nowMs < sinceMs + leaveToHaMs; nowMs = await story.saga.nowMs()) {
     const begun = await look(story, `guest ${move.guest}, left to HA`, async () => {
-      const where = await story.ports.hypervisor.locate(move.guest)
-      if (where.is === 'at' && where.node !== move.from) return true
-      const query = { guest: move.guest, from: move.from, sinceMs: sinceMs - PROVE_LIMIT_MS }
+      const query = { guest: move.guest, from: move.from, sinceMs: belongsSinceMs(input, sinceMs) }
+      // Whoever left since the drain began did so by a task of its source.
       return (await story.ports.hypervisor.findMigration(query)) !== undefined
     })
     if (begun || (await overhear(story, (await story.saga.nowMs()) + FOLLOW_EVERY_MS)) !== 'go-on') return
@@ -113,30 +122,35 @@ async function waitForHa(story: Story, { move, leaveToHaMs }: MoveInput): Promis
 }
 
 type Begun =
-  | { readonly is: 'there'; readonly at: NodeName }
-  | { readonly is: 'following'; readonly handle: MigrationHandle }
+  /** `measured`: by the task of whoever moved it; absent: no task tells of the move. */
+  | { readonly is: 'there'; readonly at: NodeName; readonly measured?: Measured }
+  /** `isUnderWay`: begun or seen by this very step, so there is nothing new to see yet. */
+  | { readonly is: 'following'; readonly handle: MigrationHandle; readonly isUnderWay?: true }
   | { readonly is: 'refused'; readonly text: string }
 
-/** Look, act: the step may run twice, and the second time it finds what the first began. */
+/**
+ * The step may run twice, and the second time it finds what the first began. The first time nothing of ours can be under way: the
+ * journal has shown this intent to nobody before. Then Proxmox looks by itself, under the guest's lock, in the same call that acts.
+ */
 async function begin(story: Story, input: MoveInput): Promise<Begun> {
   const { hypervisor, journal } = story.ports
   const { guest, from, to, mode } = input.move
+  const { withLocalDisks } = input
+  const act = async (): Promise<Begun> => ({
+    is: 'following',
+    handle: await hypervisor.migrate({ guest, from, to, mode, withLocalDisks }),
+    isUnderWay: true,
+  })
   const step = async (key: string): Promise<Json> => {
     const event = { kind: 'intends', act: actOf(input) } as const
-    const intent = await journal.append({ maintenance: story.input.id, key: `${key}/intends`, event })
-    const where = await hypervisor.locate(guest)
-    if (where.is === 'missing') return { is: 'refused', text: `guest ${guest} is not in the cluster any more` }
-    if (where.is === 'unknown') return { is: 'refused', text: `nobody knows where guest ${guest} is: ${where.reason}` }
-    // A clock that is a little behind ours would hide the very task that we started.
-    const goneAlready = where.node !== from
-    // HA may have moved it while we were paused: the task that did it knows how long it took.
-    const sinceMs = (goneAlready ? Math.min(input.drainBeganMs, intent.atMs) : intent.atMs) - PROVE_LIMIT_MS
-    const found = await hypervisor.findMigration({ guest, from, sinceMs })
-    if (found !== undefined && (await isFresh(story, found))) return { is: 'following', handle: found }
-    if (where.node === to || where.node !== from) return { is: 'there', at: where.node }
-    if (where.lock !== undefined) return { is: 'refused', text: `guest ${guest} is locked (${where.lock})` }
-    const { withLocalDisks } = input
-    return { is: 'following', handle: await hypervisor.migrate({ guest, from, to, mode, withLocalDisks }) }
+    const { row, isNew } = await journal.append({ maintenance: story.input.id, key: `${key}/intends`, event })
+    const isFirst = isNew && !input.haManaged && input.leaveToHaMs === 0
+    const refusal = isFirst ? await refusalOf(act) : undefined
+    if (refusal !== undefined && !(refusal instanceof DriverError)) return refusal
+    const found = await lookBeforeMoving(story, input, row.atMs)
+    if (found !== 'may-move') return found
+    if (refusal !== undefined) throw refusal
+    return act()
   }
   try {
     return (await story.saga.step(`begin to move guest ${guest}`, step)) as unknown as Begun
@@ -147,19 +161,50 @@ async function begin(story: Story, input: MoveInput): Promise<Begun> {
   }
 }
 
-/** A migration that failed a moment ago is history; one that runs, or that brought the guest away, is ours to follow. */
-async function isFresh(story: Story, handle: MigrationHandle): Promise<boolean> {
-  const progress = await story.ports.hypervisor.follow(handle)
-  return progress.is === 'running' || progress.outcome === 'ok'
+/** A refusal, or an answer that was lost, is no end: what stands in the way, or what was begun, is looked for. */
+async function refusalOf(act: () => Promise<Begun>): Promise<Begun | DriverError> {
+  try {
+    return await act()
+  } catch (error) {
+    if (error instanceof DriverError) return error
+    throw error
+  }
 }
 
-async function followToTheEnd(story: Story, input: MoveInput, handle: MigrationHandle): Promise<MoveResult> {
+async function lookBeforeMoving(story: Story, input: MoveInput, intendedAtMs: number): Promise<Begun | 'may-move'> {
+  const { hypervisor } = story.ports
+  const { guest, from } = input.move
+  const found = await hypervisor.findMigration({ guest, from, sinceMs: belongsSinceMs(input, intendedAtMs) })
+  const progress = found === undefined ? undefined : await hypervisor.follow(found)
+  if (found !== undefined && progress?.is === 'running') {
+    return { is: 'following', handle: found, isUnderWay: true }
+  }
+  // One that failed is history; one that brought the guest away is ours to follow: it knows how long the pause was.
+  const hasArrived = progress?.is === 'ended' && progress.outcome === 'ok'
+  const target = hasArrived && progress.target !== 'unknown' ? progress.target : from
+  const where = await hypervisor.locate(guest, target)
+  if (where.is === 'missing') return { is: 'refused', text: `guest ${guest} is not in the cluster any more` }
+  if (where.is === 'unknown') return { is: 'refused', text: `nobody knows where guest ${guest} is: ${where.reason}` }
+  if (where.node !== from) {
+    return { is: 'there', at: where.node, ...(hasArrived ? { measured: progress.blackout } : {}) }
+  }
+  if (where.lock !== undefined) return { is: 'refused', text: `guest ${guest} is locked (${where.lock})` }
+  return 'may-move'
+}
+
+/** HA may have moved it before we asked, or while we were paused. A clock a little behind ours would hide the very task that we began. */
+const belongsSinceMs = ({ drainBeganMs }: MoveInput, nowMs: number) => Math.min(drainBeganMs, nowMs) - PROVE_LIMIT_MS
+
+type Following = Extract<Begun, { readonly is: 'following' }>
+
+async function followToTheEnd(story: Story, input: MoveInput, { handle, isUnderWay }: Following): Promise<MoveResult> {
   const beganMs = await story.saga.nowMs()
   let shownMs = beganMs
   let cancelled: CancelReason | undefined
   let silentCount = 0
   let allowedMs = 0
-  let heard: Overheard = 'go-on'
+  const firstMs = isUnderWay === true ? beganMs + lookAgainInMs(input, JUST_BEGUN, 0) : beganMs
+  let heard: Overheard = await overhear(story, firstMs)
   for (;;) {
     const progress = await look(story, `the move of guest ${input.move.guest}`, () => follow(story, handle))
     if (progress !== null && progress.is === 'ended') return endOf(story, input, progress, cancelled)
@@ -175,9 +220,23 @@ async function followToTheEnd(story: Story, input: MoveInput, handle: MigrationH
     if (progress !== null) allowedMs = await noteAllowedPause(story, input, progress, allowedMs)
     const reason = reasonToCancel(story, { allowedMs, heard, forMs: nowMs - beganMs, mayOverrun: input.mayOverrun })
     if (reason !== undefined && cancelled === undefined) cancelled = await cancel(story, input, handle, reason)
-    const said = await overhear(story, nowMs + FOLLOW_EVERY_MS)
+    const said = await overhear(story, nowMs + lookAgainInMs(input, progress, nowMs - beganMs))
     if (said !== 'go-on') heard = said
   }
+}
+
+const JUST_BEGUN: MigrationProgress = {
+  is: 'running',
+  transferredBytes: 'unknown',
+  totalBytes: 'unknown',
+  allowedPauseMs: 'unknown',
+}
+
+/** A node that did not answer, and a wish that HA has only queued, tell nothing by which to wait. */
+function lookAgainInMs(input: MoveInput, progress: MigrationProgress | null, forMs: number): number {
+  if (progress?.is !== 'running' || (input.haManaged && progress.totalBytes === 'unknown')) return FOLLOW_EVERY_MS
+  const { pauseBudgetMs, forecastMs, move } = input
+  return nextLookInMs({ forMs, forecastMs, isLive: move.mode === 'live', pauseBudgetMs, progress })
 }
 
 /** A node that answers nothing for a moment is no end of the move: it is asked again, SILENCE_LIMIT times. */
@@ -245,15 +304,22 @@ async function endOf(
   progress: MigrationProgress & { is: 'ended' },
   cancelled: CancelReason | undefined,
 ): Promise<MoveResult> {
-  const at = await provenAt(story, input, progress.outcome === 'ok' || progress.outcome === 'unknown')
-  const { guest, from } = input.move
-  if (at === undefined) {
+  const proven = await provenAt(story, input, expectedAfter(input, progress))
+  const { guest, from, mode } = input.move
+  if (proven === undefined) {
     const text = `guest ${guest} was to leave ${from}, and nobody can say where it is`
     return conclude(story, input, { is: 'failed', text })
   }
+  const { at, runs } = proven
   if (at === from) {
     const why = progress.outcome === 'ok' ? 'the task said OK, and the guest is still there' : progress.text
-    const text = cancelled === undefined ? why : `${CANCELLED[cancelled]}; it runs on ${from} as before`
+    const where = runs || mode === 'offline' ? `it runs on ${from} as before` : halfDown(from)
+    const text =
+      cancelled === undefined
+        ? runs || mode === 'offline'
+          ? why
+          : `${why}; ${where}`
+        : `${CANCELLED[cancelled]}; ${where}`
     const result = await conclude(story, input, { is: 'failed', text })
     return cancelled === 'over-budget' && result.is === 'failed' ? { ...result, overBudget: true } : result
   }
@@ -262,6 +328,9 @@ async function endOf(
   return conclude(story, input, { is: 'done', measured }, at)
 }
 
+/** A container that does not stop in time is not killed: it may be half down, and nobody starts it by itself. */
+const halfDown = (node: NodeName) => `it does not run on ${node} any more: its owner looks at it and starts it`
+
 const CANCELLED = {
   'over-budget': 'its copy did not converge within the pause budget',
   paused: 'ended because of the pause',
@@ -269,19 +338,30 @@ const CANCELLED = {
   aborted: 'ended because of the abort',
 } as const
 
+type Proven = { readonly at: NodeName; readonly runs: boolean }
+type Expected = { readonly at: NodeName; readonly mayHaveGone: boolean }
+
+/** What the task says of its end, before anybody has looked. */
+function expectedAfter({ move }: MoveInput, progress: MigrationProgress & { is: 'ended' }): Expected {
+  if (progress.outcome === 'ok') {
+    return { at: progress.target === 'unknown' ? move.to : progress.target, mayHaveGone: true }
+  }
+  return progress.outcome === 'unknown' ? { at: move.to, mayHaveGone: true } : { at: move.from, mayHaveGone: false }
+}
+
 /** Where the guest is by its node's own word, asked until the lists have caught up. */
-async function provenAt(story: Story, { move }: MoveInput, mayHaveGone: boolean): Promise<NodeName | undefined> {
-  const untilMs = (await story.saga.nowMs()) + (mayHaveGone ? PROVE_LIMIT_MS : UNLOCK_LIMIT_MS)
-  let at: NodeName | undefined
+async function provenAt(story: Story, { move }: MoveInput, expected: Expected): Promise<Proven | undefined> {
+  const untilMs = (await story.saga.nowMs()) + (expected.mayHaveGone ? PROVE_LIMIT_MS : UNLOCK_LIMIT_MS)
+  let proven: Proven | undefined
   for (;;) {
     const seen = await look(story, `guest ${move.guest} after its move`, async () => {
-      const where = await story.ports.hypervisor.locate(move.guest)
-      return where.is === 'at' && where.lock !== 'migrate' ? where.node : null
+      const where = await story.ports.hypervisor.locate(move.guest, expected.at)
+      return where.is === 'at' && where.lock !== 'migrate' ? { at: where.node, runs: where.status === 'running' } : null
     })
-    at = seen ?? at
+    proven = seen ?? proven
     const nowMs = await story.saga.nowMs()
-    const isThere = seen !== null && (seen !== move.from || !mayHaveGone)
-    if (isThere || nowMs >= untilMs) return at
+    const isThere = seen !== null && (seen.at !== move.from || !expected.mayHaveGone)
+    if (isThere || nowMs >= untilMs) return proven
     await story.saga.sleepUntil(nowMs + FOLLOW_EVERY_MS)
   }
 }

@@ -3,7 +3,7 @@ import { type Blocker, withoutLifted } from '#domain/blocker'
 import { type ClusterObservation, guestsOn } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { Guest, Rule } from '#domain/guest'
-import { vmid } from '#domain/ids'
+import { type NodeName, vmid } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { Move, Plan } from '#domain/plan'
 import { checkPlan } from '#plan/check-plan'
@@ -45,15 +45,22 @@ export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: bo
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     await attend(story, 0)
     if ((await story.saga.nowMs()) > untilMs) break
-    await passGate(story, { stage: 'drain', ask: () => brakes(story) })
     const now = await lookForNext(story, plan, troubles)
+    if (withoutLifted(now.brakes, story.heard.lifted).length > 0) {
+      await passGate(story, { stage: 'drain', ask: () => brakes(story) })
+      continue
+    }
     switch (now.next.is) {
       case 'proof':
         if (await proveEmpty(story)) return
         break
-      case 'batch':
+      case 'batch': {
+        const before = troubles
         troubles = await moveBatch(story, plan, now, { beganMs, troubles })
+        // Nothing went wrong and nothing is left to move: the proof is the next look.
+        if (now.next.isLast && troubles === before && (await proveEmpty(story))) return
         break
+      }
       case 'wait':
         await waitForAnotherTime(story, now.next.blockers)
         troubles = {}
@@ -96,7 +103,7 @@ async function waitForAnotherTime(story: Story, blockers: readonly Blocker[]): P
 async function reunite(story: Story, blockers: readonly Blocker[]): Promise<void> {
   const { node, policy } = story.input
   const inputs = await look(story, 'who is apart from a partner', async () => {
-    const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, node)
+    const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node })
     const stuck = blockers.flatMap(({ guest }) => guest ?? [])
     const torn = new Set(stuck.flatMap((guest) => partnersOf(cluster, guest)))
     const away = cluster.guests.filter(
@@ -124,6 +131,8 @@ function inputOf(story: Story, move: MoveInput['move'], facts: MoveFacts | undef
     pauseBudgetMs: facts?.pauseBudgetMs ?? story.input.policy.defaultPauseBudgetMs,
     withLocalDisks: facts?.withLocalDisks ?? false,
     leaveToHaMs: 0,
+    haManaged: facts?.haManaged ?? false,
+    forecastMs: 0,
     together: facts?.together ?? [],
     undoing: story.heard.undoing,
     drainBeganMs: Number.MAX_SAFE_INTEGER,
@@ -135,21 +144,24 @@ function inputOf(story: Story, move: MoveInput['move'], facts: MoveFacts | undef
 const forgetTries = (troubles: Troubles): Troubles =>
   Object.fromEntries(Object.entries(troubles).map(([guest, trouble]) => [guest, { ...trouble, tries: 0 }]))
 
-async function brakes(story: Story): Promise<readonly Blocker[]> {
-  const { node } = story.input
-  const cluster = await story.ports.hypervisor.observe({ avoid: node })
-  return [...brakeBlockers(cluster, node), ...busyBlockers(cluster, node)]
-}
+const brakes = async (story: Story): Promise<readonly Blocker[]> =>
+  brakesSeen(await story.ports.hypervisor.observe({ avoid: story.input.node, again: true }), story.input.node)
 
-type Now = { readonly next: Next; readonly facts: readonly MoveFacts[] }
+const brakesSeen = (cluster: ClusterObservation, node: NodeName): readonly Blocker[] => [
+  ...brakeBlockers(cluster, node),
+  ...busyBlockers(cluster, node),
+]
+
+/** What one look tells: what stops all moves, which are next, and what their movers must know. */
+type Now = { readonly brakes: readonly Blocker[]; readonly next: Next; readonly facts: readonly MoveFacts[] }
 
 async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promise<Now> {
   const { node, policy } = story.input
   return look(story, `what is left on ${node}`, async () => {
-    const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, node)
+    const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node, again: true })
     const next = nextBatch({ cluster, plan, node, troubles })
     const moves = next.is === 'batch' ? next.moves : []
-    return { next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
+    return { brakes: brakesSeen(cluster, node), next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
   })
 }
 
@@ -160,7 +172,7 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
   const moves = next.is === 'batch' ? next.moves : []
   const leaveToHa = await isMaintenanceModeOn(story)
   const inputs = moves.map((move, index): MoveInput => {
-    const { guest, from, to, mode, purpose } = move
+    const { guest, from, to, mode, purpose, startsAtS, endsAtS } = move
     const known = facts[index]
     return {
       maintenance: story.input,
@@ -168,6 +180,8 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
       pauseBudgetMs: known?.pauseBudgetMs ?? story.input.policy.defaultPauseBudgetMs,
       withLocalDisks: known?.withLocalDisks ?? false,
       leaveToHaMs: known?.haManaged === true && leaveToHa && purpose === 'drain' ? LEAVE_TO_HA_MS : 0,
+      haManaged: known?.haManaged ?? false,
+      forecastMs: Math.round((endsAtS - startsAtS) * 1000),
       together: known?.together ?? [],
       undoing: story.heard.undoing,
       drainBeganMs: ledger.beganMs,
@@ -179,7 +193,7 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
     const result = results[index]
     if (result?.is === 'moved') story.heard.arrived[move.guest] = result.at
   })
-  const after = afterMoves(ledger.troubles, moves, results)
+  const after = results.some(({ is }) => is !== 'moved') ? afterMoves(ledger.troubles, moves, results) : ledger.troubles
   // A failed move is not asked for again in the same breath.
   if (results.some((result) => result.is === 'failed')) await pass(story, FAILED_PAUSE_MS)
   return after
@@ -227,7 +241,7 @@ async function revise(story: Story, before: Plan, why: string, troubles: Trouble
   await note(story, { kind: 'said', text: `the plan is revised: ${why}`, about: node })
   for (;;) {
     const made = await look(story, 'a revised plan', async () => {
-      const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, node)
+      const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node })
       const ceph = await story.ports.storage.observe()
       const elsewhere = proposeRevision(
         story,
@@ -283,30 +297,44 @@ async function approveRevision(story: Story, plan: Plan): Promise<Plan> {
   throw new StoryStopped('nobody approved the revised plan')
 }
 
-/** Two independent looks, further apart than the cluster's list is stale: its word, and the node's own. */
+/** Two looks further apart than the cluster's list is stale, each by its word and by the node's own. False: somebody is left. */
 async function proveEmpty(story: Story): Promise<boolean> {
   const { node, policy } = story.input
-  const first = await whoIsLeft(story)
-  if (first.length > 0) return settle(story)
+  if (!(await isSeenEmpty(story))) return settle(story)
   const beganMs = await story.saga.nowMs()
   await pass(story, policy.emptyLooksApartS * 1000)
-  const second = await whoIsLeft(story)
-  if (second.length > 0) return settle(story)
+  if (!(await isSeenEmpty(story))) return settle(story)
   const apartMs = (await story.saga.nowMs()) - beganMs
   await note(story, { kind: 'node-empty', node, looks: 2, apartMs })
   return true
 }
 
+const SETTLES_WITHIN_LOOKS = 3
+const SETTLE_MS = 10_000
+
+/** Where the node itself has nobody, the list may only be stale: it is looked at again before anything else is. */
+async function isSeenEmpty(story: Story): Promise<boolean> {
+  for (let looks = 1; ; looks++) {
+    const { listed, own } = await whoIsLeft(story)
+    if (listed.length + own.length === 0) return true
+    if (own.length > 0 || looks >= SETTLES_WITHIN_LOOKS) return false
+    await pass(story, SETTLE_MS)
+  }
+}
+
 /** The list may only be stale: a look too early is no reason to plan anew. */
 async function settle(story: Story): Promise<false> {
-  await pass(story, 10_000)
+  await pass(story, SETTLE_MS)
   return false
 }
 
+/** Two independent words: the cluster's list, and the node's own. */
 const whoIsLeft = (story: Story) =>
-  look(story, `whether ${story.input.node} is empty`, async () =>
-    stillRunning(story, await story.ports.hypervisor.observe({ avoid: story.input.node })),
-  )
+  look(story, `whether ${story.input.node} is empty`, async () => {
+    const { hypervisor } = story.ports
+    const { node } = story.input
+    return { listed: await hypervisor.listedOn(node), own: await hypervisor.runningOn(node) }
+  })
 
 /** By the cluster's list, given, and by the node's own word, asked now. */
 export async function stillRunning(story: Story, cluster: ClusterObservation): Promise<readonly Blocker[]> {

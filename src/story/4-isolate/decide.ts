@@ -65,7 +65,13 @@ export function withoutOwnAbsence(facts: IsolateFacts, blockers: readonly Blocke
   return blockers.filter(({ kind }) => kind !== 'placement-groups-not-clean')
 }
 
-export function leaseBlockers({ node, nowMs, ceph, lease, owner }: IsolateFacts): readonly Blocker[] {
+export function leaseBlockers({
+  node,
+  nowMs,
+  ceph,
+  lease,
+  owner,
+}: Pick<IsolateFacts, 'node' | 'nowMs' | 'ceph' | 'lease' | 'owner'>): readonly Blocker[] {
   if (ceph === 'none') return []
   const lifts = 'it is set again'
   const held = lease?.owner === owner

@@ -21,6 +21,7 @@ export function hardwareBlockers(node: NodeName, before: Hardware, after: Hardwa
     ...lost('NIC', before.nics, after.nics, (nic) => `${nic.name} at ${nic.bitsPerSecond / 1e9} Gbit/s`),
     ...lost('fan', before.fans, after.fans, (fan) => fan),
     ...lost('PCIe slot', before.pcie, after.pcie, (slot) => `${slot.slot} x${slot.width}`),
+    ...lost('PCI device', before.pciDevices ?? 'unknown', after.pciDevices ?? 'unknown', (device) => device),
     ...pcieErrors(before.pcieCorrectedErrorCount, after.pcieCorrectedErrorCount),
   ]
     .map((text) => differ('hardware-differs', text))

@@ -1,6 +1,6 @@
 /** Ceph before a host goes away: ok-to-stop answers availability, not safety, so there is more to ask. Pure. */
 import type { Blocker } from '#domain/blocker'
-import { type CephObservation, type NooutLease, osdsOf } from '#domain/ceph'
+import { type CephObservation, type CephService, type NooutLease, osdsOf } from '#domain/ceph'
 import type { ClusterObservation } from '#domain/cluster'
 import type { NodeName } from '#domain/ids'
 
@@ -103,7 +103,7 @@ function monitorBlockers(ceph: CephObservation, host: NodeName, atLeast: number)
 function serviceBlockers(ceph: CephObservation, host: NodeName): readonly Blocker[] {
   const here = ceph.services.filter((service) => service.host === host && GATEWAYS.includes(service.kind))
   if (here.length === 0) return []
-  const names = here.map((service) => service.kind).join(', ')
+  const names = here.map((service) => serviceName(service, ceph)).join(', ')
   const text = `${names} on ${host} goes away with it`
   return [
     {
@@ -113,6 +113,15 @@ function serviceBlockers(ceph: CephObservation, host: NodeName): readonly Blocke
       lifts: 'an approver lifts it: a standby takes over, or it may be away',
     },
   ]
+}
+
+/** A metadata server with what becomes of its file system; the others say no more than what they are. */
+function serviceName({ kind, host, role }: CephService, { services }: CephObservation): string {
+  if (role === undefined) return kind
+  if (role === 'standby') return `${kind} (standby)`
+  const standbys = services.filter((other) => other.kind === kind && other.role === 'standby' && other.host !== host)
+  if (standbys.length === 0) return `${kind} (active, and none stands by elsewhere: CephFS would stop)`
+  return `${kind} (active; ${standbys.map((other) => other.host).join(', ')} would take over)`
 }
 
 /** The host's noout: ours, or somebody's who is not us. A flag that stood before us is not ours. */

@@ -9,7 +9,7 @@ export type IdentityProof =
   | {
       readonly is: 'answered'
       readonly bmc: { readonly systemUuid: Known<string>; readonly serial: Known<string> }
-      readonly dmi: { readonly systemUuid: string; readonly serial: string }
+      readonly dmi: { readonly systemUuid: string; readonly serial: Known<string> }
     }
   | { readonly is: 'silent'; readonly text: string }
 
@@ -30,7 +30,7 @@ export function identityBlockers(node: NodeName, proof: IdentityProof): readonly
     ['system UUID', bmc.systemUuid, dmi.systemUuid],
     ['serial', bmc.serial, dmi.serial],
   ] as const
-  const known = pairs.filter(([, ofBmc]) => ofBmc !== 'unknown')
+  const known = pairs.filter(([, ofBmc, ofNode]) => ofBmc !== 'unknown' && ofNode !== 'unknown')
   const differs = known.find(([, ofBmc, ofNode]) => ofBmc.toLowerCase() !== ofNode.toLowerCase())
   const lifts = `correct the BMC address of ${node}, so that the BMC and the node name the same serial`
   if (differs !== undefined) {
@@ -38,7 +38,14 @@ export function identityBlockers(node: NodeName, proof: IdentityProof): readonly
     return [{ kind: 'bmc-identity-unproven', node, text, lifts }]
   }
   if (known.length > 0) return []
-  return [{ kind: 'bmc-identity-unproven', node, text: `the BMC of ${node} names neither UUID nor serial`, lifts }]
+  return [
+    {
+      kind: 'bmc-identity-unproven',
+      node,
+      text: `the BMC of ${node} names neither UUID nor serial that we know of the node`,
+      lifts,
+    },
+  ]
 }
 
 /** Whether the node is there, online, not in somebody else's hands, and alone in its failure domain. */

@@ -37,3 +37,13 @@ export const sendProblem = (reply: FastifyReply, problem: Problem) =>
     .code(problem.status)
     .type('application/problem+json')
     .send({ type: 'about:blank', ...problem })
+
+/** Any error as what the one who asked may know of it. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof ProblemError) return error.problem
+  const status = (error as { statusCode?: number }).statusCode ?? 500
+  const text = error instanceof Error ? error.message : String(error)
+  if (status < 500) return { status, title: text }
+  process.stderr.write(`api: ${error instanceof Error ? error.stack : text}\n`)
+  return { status: 500, title: 'we failed', detail: 'the reason is in the log of the control plane' }
+}

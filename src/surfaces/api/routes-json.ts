@@ -7,6 +7,7 @@ import { statusOf, waitingIn } from '#domain/status'
 import { headOf, reportOf, type SeenKeys, sendAnswer, sendControl } from './act.ts'
 import { afterSeqOf, answerOf, controlOf, idOf, keyOf, releaseOf, startOf } from './input.ts'
 import { notFound, notNow, ProblemError } from './problem.ts'
+import { ALERTS_PATH } from './routes-alerts.ts'
 
 /** What `GET /api/maintenances/:id` answers: the view, what people may do now, and who waits for what. */
 const describe = ({ id, cluster, view }: MaintenanceHead) => ({
@@ -30,6 +31,9 @@ export function addJsonRoutes(
   server.get('/api/health', async () => ({ ready: true, simulated, nowMs: await controlPlane.nowMs() }))
 
   server.get('/api/findings', async () => ({ simulated, findings: await controlPlane.findings() }))
+
+  const { alerts } = controlPlane
+  if (alerts !== undefined) server.get(ALERTS_PATH, async () => ({ simulated, ...alerts.receiver.counts() }))
 
   server.get('/api/maintenances', async () => ({
     simulated,

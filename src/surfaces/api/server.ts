@@ -4,7 +4,8 @@ import type { ControlPlane } from '#app/control-plane'
 import { problemPage } from '../pages/problem.ts'
 import { SeenKeys } from './act.ts'
 import { addFormParsers } from './forms.ts'
-import { type Problem, ProblemError, sendProblem } from './problem.ts'
+import { type Problem, ProblemError, problemOf, sendProblem } from './problem.ts'
+import { addAlertRoute } from './routes-alerts.ts'
 import { addJsonRoutes } from './routes-json.ts'
 import { addPageRoutes } from './routes-pages.ts'
 import { addStreamRoute } from './stream.ts'
@@ -39,6 +40,7 @@ export function buildServer(controlPlane: ControlPlane, options: ServerOptions):
   const context = { freshKey: options.freshKey, seen: new SeenKeys() }
   addJsonRoutes(server, controlPlane, context)
   addStreamRoute(server, controlPlane)
+  if (controlPlane.alerts?.isOnApi === true) addAlertRoute(server, controlPlane.alerts.receiver)
   addPageRoutes(server, controlPlane, context)
   return server
 }
@@ -77,15 +79,6 @@ function isOwn(origin: string, host: string): boolean {
   } catch {
     return false
   }
-}
-
-function problemOf(error: unknown): Problem {
-  if (error instanceof ProblemError) return error.problem
-  const status = (error as { statusCode?: number }).statusCode ?? 500
-  const text = error instanceof Error ? error.message : String(error)
-  if (status < 500) return { status, title: text }
-  process.stderr.write(`api: ${error instanceof Error ? error.stack : text}\n`)
-  return { status: 500, title: 'we failed', detail: 'the reason is in the log of the control plane' }
 }
 
 /** Programs get JSON, people a page. */

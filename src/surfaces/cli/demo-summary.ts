@@ -1,6 +1,6 @@
 /** The demo's end in words: how it went, the figures, where to read on. */
 import { pathToFileURL } from 'node:url'
-import type { DemoSummary } from '#app/demo/summary'
+import type { DemoSummary, RealGuestMove } from '#app/demo/summary'
 
 const ms = (figure: number | 'unmeasured') => (figure === 'unmeasured' ? 'unmeasured' : `${Math.round(figure)} ms`)
 
@@ -11,7 +11,7 @@ export function summaryText(summary: DemoSummary, stateDir: string): string {
   const lines = [
     '',
     `${summary.ending}: ${summary.text}`,
-    summary.simulated ? '(all figures are simulated: the cluster is the lab’s)' : '',
+    ...simulatedLines(summary),
     '',
     ...stages.map(({ stage, startedAt, endedAt }) => `  ${stage.padEnd(12)} ${span(startedAt, endedAt)}`),
     '',
@@ -31,7 +31,37 @@ export function summaryText(summary: DemoSummary, stateDir: string): string {
   return lines.filter((line, index) => line !== '' || lines[index - 1] !== '').join('\n')
 }
 
-function realLines({ real }: DemoSummary): readonly string[] {
+/** What is real says so beside its figures; all the rest is the lab's. */
+function simulatedLines({ simulated, real }: DemoSummary): readonly string[] {
+  if (!simulated) return []
+  if (real === undefined) return ['(all figures are simulated: the cluster is the lab’s)']
+  return ['(the cluster is the lab’s and its figures are simulated, but for those of what is called real or verifying)']
+}
+
+function realLines(summary: DemoSummary): readonly string[] {
+  return [...clientLines(summary), ...(summary.realGuests ?? []).map(moveLine), ...troubleLines(summary)]
+}
+
+function moveLine(move: RealGuestMove): string {
+  const { hypervisorPauseMs, hypervisorResolutionMs, probeGapMs, probeIntervalMs, probeResolutionMs } = move
+  const hypervisor = `paused ${within(hypervisorPauseMs, hypervisorResolutionMs)} by QEMU`
+  const prober = `no answer for ${within(probeGapMs, probeResolutionMs)} by the prober, one probe every ${probeIntervalMs} ms`
+  return `  real guest ${move.guest}, ${move.from} to ${move.to}: ${hypervisor}; ${prober}; ${bootText(move)}`
+}
+
+const within = (figure: number | string, resolutionMs: number | string) =>
+  typeof figure === 'number' ? `${figure} ms (to within ${resolutionMs} ms)` : figure
+
+function bootText({ bootIdBefore, bootIdAfter }: RealGuestMove): string {
+  if (bootIdBefore === 'unknown' || bootIdAfter === 'unknown') return 'its boot id could not be asked for'
+  const same = bootIdBefore === bootIdAfter
+  return same ? `boot ${bootIdAfter} as before` : `RESTARTED: boot ${bootIdBefore} before, ${bootIdAfter} after`
+}
+
+const troubleLines = ({ realGuestTroubles }: DemoSummary) =>
+  (realGuestTroubles ?? []).map((text) => `  TROUBLE: ${text}`)
+
+function clientLines({ real }: DemoSummary): readonly string[] {
   if (real === undefined) return []
   const { writes, verified, errors, worstMs, objectsMisplaced, objectsMisplacedOnReturn } = real
   return [

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { BadInput } from '#app/bad-input'
 import { serveLab } from '#app/lab-serving'
+import { vmid } from '#domain/ids'
 
 type Options = {
   readonly snapshot: string
@@ -11,6 +12,7 @@ type Options = {
   readonly state?: string
   readonly follow?: boolean
   readonly real?: boolean
+  readonly guests: string
 }
 
 export function addLabCommand(program: Command): void {
@@ -24,6 +26,7 @@ export function addLabCommand(program: Command): void {
     .option('--seed <N>', 'chance', '1')
     .option('--state <DIR>', 'keep the world there, and take it up again')
     .option('--real', 'real Ceph and real IPMI BMCs beneath it (Debian, root; needs --state)')
+    .option('--guests <VMIDS>', 'with --real: these running virtual machines are real too: 101,102', '')
     .option('--follow', 'time passes only while a control plane waits for it')
     .action(async (options: Options) => {
       const speed = options.speed === 'max' ? 'max' : Number(options.speed)
@@ -35,6 +38,10 @@ export function addLabCommand(program: Command): void {
         ...(port >= 0 && port < 65536 ? [] : [`--listen: 127.0.0.1:PORT, not ${options.listen}`]),
       ]
       if (options.real === true && options.state === undefined) faults.push('--real: needs --state DIR for its daemons')
+      const guests = options.guests.split(',').filter((text) => text !== '')
+      if (guests.some((text) => !/^\d+$/.test(text)))
+        faults.push(`--guests: numbers like 101,102, not ${options.guests}`)
+      if (guests.length > 0 && options.real !== true) faults.push('--guests: needs --real')
       if (faults.length > 0) throw new BadInput(faults)
       const { state, snapshot, follow = false, real = false } = options
       const found = await serveLab({
@@ -44,6 +51,7 @@ export function addLabCommand(program: Command): void {
         port,
         follow,
         real,
+        guests: guests.map((text) => vmid(Number(text))),
         ...(state === undefined ? {} : { state }),
       })
       if (found.length > 0) throw new BadInput(found)

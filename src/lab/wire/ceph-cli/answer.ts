@@ -6,7 +6,7 @@ import * as commands from '#lab/world/commands'
 import { consultApi } from '#lab/world/queries'
 import type { World, WorldCeph } from '#lab/world/state'
 import type { Answer } from '#lab/world/surface'
-import { crushRules, mgrStat, nodeLs, osdDump, osdTree, quorumStatus, status } from './maps.ts'
+import { crushRules, mgrStat, nodeLs, osdDump, osdTree, quorumStatus, status, versions } from './maps.ts'
 
 export type CliAnswer = {
   readonly code: number
@@ -20,6 +20,9 @@ const ENOENT = 2
 const EACCES = 13
 const EBUSY = 16
 const EINVAL = 22
+const EFBIG = 27
+/** `mon_config_key_max_entry_size`, as Ceph has it by default. */
+const KEY_BYTES_LIMIT = 65_536
 
 const say = (code: number, stdout: string, stderr = ''): CliAnswer => ({ code, stdout, stderr, delayMs: 0 })
 const json = (value: unknown) => say(0, `\n${JSON.stringify(value)}\n`)
@@ -69,6 +72,8 @@ function obey(world: World, words: readonly string[], input: string): CliAnswer 
   if (module === 'config-key') return configKey(world, ceph, { verb, key: rest[0] ?? '', input })
   if (module === 'osd' && (verb === 'set-group' || verb === 'unset-group')) return group(world, ceph, verb, rest)
   if (module === 'osd' && verb === 'ok-to-stop') return okToStop(world, ceph, rest.map(Number))
+  // Other people's keys: not ours to read.
+  if (module === 'auth') return error(EACCES, 'EACCES', 'access denied')
   if (module === 'mgr' && verb === 'fail') return mgrFail(world, ceph, rest[0] ?? '')
   // Not Ceph's word: `systemctl stop ceph-osd@7` on the node, which the lab has no shell of.
   if (module === 'stop-osd') return stopOsd(world, ceph, Number(verb))
@@ -93,6 +98,12 @@ function map(world: World, ceph: WorldCeph, asked: string): CliAnswer {
       return json(mgrStat(ceph))
     case 'node ls':
       return json(nodeLs(ceph))
+    case 'versions':
+      return json(versions(ceph))
+    case 'config get mon mon_osd_down_out_interval':
+      return say(0, '600\n')
+    case 'config get mon mon_config_key_max_entry_size':
+      return say(0, `${KEY_BYTES_LIMIT}\n`)
     default:
       return say(EINVAL, '', 'no valid command found\nError EINVAL: invalid command\n')
   }
@@ -131,9 +142,16 @@ function group(world: World, ceph: WorldCeph, verb: string, [flag = '', host = '
 type KeyCall = { readonly verb: string; readonly key: string; readonly input: string }
 
 function configKey(world: World, ceph: WorldCeph, { verb, key, input }: KeyCall): CliAnswer {
-  if (!key.startsWith('coulisse/')) return error(EACCES, 'EACCES', 'access denied')
+  if (!key.startsWith('coulisse/lease/')) return error(EACCES, 'EACCES', 'access denied')
   const value = ceph.configKeys[key]
   if (verb === 'get') return value === undefined ? error(ENOENT, 'ENOENT', '') : say(0, value)
+  if (verb === 'set' && Buffer.byteLength(input) > KEY_BYTES_LIMIT) {
+    return error(
+      EFBIG,
+      'EFBIG',
+      `entry size limited to ${KEY_BYTES_LIMIT} bytes. Use 'mon config key max entry size' to manually adjust`,
+    )
+  }
   if (verb === 'set') return outcome(commands.putConfigKey(world, key, input, 'us'), `set ${key}`)
   return outcome(commands.deleteConfigKey(world, key, 'us'), 'key deleted')
 }

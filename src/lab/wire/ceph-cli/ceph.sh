@@ -20,7 +20,8 @@ body="{\"plain\":true,\"args\":[$args],\"input\":$(quoted "$input")}"
 
 lost() { printf '[errno 110] timed out (error connecting to the lab)\n' >&2; exit 1; }
 
-exec 3<>"/dev/tcp/${where%%:*}/${where##*:}" 2>/dev/null || lost
+# In braces, or `exec` would send every later word of ours to /dev/null too.
+{ exec 3<>"/dev/tcp/${where%%:*}/${where##*:}"; } 2>/dev/null || lost
 printf 'POST /ceph HTTP/1.0\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "$where" "${#body}" "$body" >&3
 IFS= read -r status <&3 || lost
 case $status in *' 200 '*) ;; *) lost ;; esac

@@ -211,3 +211,8 @@ export function nodeLs(ceph: WorldCeph) {
     mgr: byHost(ceph.mgrs.filter(({ up }) => up).map(({ host }) => host)),
   }
 }
+
+export const versions = (ceph: WorldCeph) => ({
+  overall: { [VERSION]: ceph.osds.length + ceph.monitors.length + ceph.mgrs.length },
+})
+const VERSION = 'ceph version 19.2.3 (2f03f1cd83e5d40cdf1393cb64a662a8e8bb07c6) squid (stable)'

@@ -175,6 +175,18 @@ function status(call: PveCall, ceph: WorldCeph): PveAnswer {
   })
 }
 
+/** What nobody asks a simulated OSD for. */
+const OSD_METADATA = {
+  back_addr: '',
+  front_addr: '',
+  ceph_release: 'pacific',
+  ceph_version: 'ceph version 16.2.15 pacific (stable)',
+  ceph_version_short: '16.2.15',
+  mem_swap_kb: 0,
+  mem_total_kb: 0,
+  osd_objectstore: 'bluestore',
+}
+
 function metadata(_call: PveCall, ceph: WorldCeph): PveAnswer {
   const daemons = (hosts: readonly string[]) =>
     Object.fromEntries(hosts.map((host) => [`${host}@${host}`, { name: host, hostname: host }]))
@@ -182,7 +194,12 @@ function metadata(_call: PveCall, ceph: WorldCeph): PveAnswer {
     mds: daemons(ceph.services.filter(({ kind }) => kind === 'mds').map(({ host }) => host)),
     mon: daemons(ceph.monitors.map(({ host }) => host)),
     mgr: daemons(ceph.mgrs.map(({ host }) => host)),
-    osd: ceph.osds.map(({ id, host }) => ({ id, hostname: host })),
+    osd: ceph.osds.map(({ id, host }) => ({
+      ...OSD_METADATA,
+      id,
+      hostname: host,
+      osd_data: `/var/lib/ceph/osd/ceph-${id}`,
+    })),
     node: {},
   })
 }
@@ -221,7 +238,9 @@ function pools(call: PveCall, ceph: WorldCeph): PveAnswer {
         type: 'replicated',
         size,
         min_size: minSize,
+        crush_rule: 0,
         crush_rule_name: ruleOf(failureDomain),
+        pg_num: 32,
       })),
     ),
   )

@@ -12,6 +12,8 @@ const nodesOf = (world: World): WorldNode[] => Object.values(world.nodes)
 const MIGRATION_NETWORK = '10.99.0.0/24'
 const RECENT_TASKS = 25
 
+const none = (): PveAnswer => data([])
+
 export const clusterRoutes: readonly Route[] = [
   { method: 'GET', path: '/version', answer: ({ world }) => data(version(world)) },
   { method: 'GET', path: '/nodes/{node}/version', answer: ({ world }) => data(version(world)) },
@@ -24,6 +26,10 @@ export const clusterRoutes: readonly Route[] = [
   { method: 'GET', path: '/cluster/options', right: ['/', 'Sys.Audit'], answer: options },
   { method: 'GET', path: '/cluster/tasks', answer: clusterTasks },
   { method: 'GET', path: '/pools', answer: pools },
+  // Nothing is mapped, replicated or backed up by itself in a lab.
+  ...['pci', 'usb', 'dir'].map((kind): Route => ({ method: 'GET', path: `/cluster/mapping/${kind}`, answer: none })),
+  { method: 'GET', path: '/cluster/replication', answer: none },
+  { method: 'GET', path: '/cluster/backup', right: ['/', 'Sys.Audit'], answer: none },
   { method: 'GET', path: '/cluster/nextid', takes: ['vmid'], answer: nextId },
   {
     method: 'GET',
@@ -159,6 +165,7 @@ function qdevice({ world }: PveCall): PveAnswer {
 function options({ world }: PveCall): PveAnswer {
   const { migrationNetworkIsCorosyncLink, shutdownPolicy } = world.cluster
   return data({
+    'allowed-tags': [],
     mac_prefix: 'BC:24:11',
     ...(migrationNetworkIsCorosyncLink === false ? { migration: { type: 'secure', network: MIGRATION_NETWORK } } : {}),
     ...(shutdownPolicy === 'conditional' ? {} : { ha: { shutdown_policy: shutdownPolicy } }),
@@ -172,7 +179,14 @@ function clusterTasks({ world, token, shuffled }: PveCall): PveAnswer {
   )
   const byNode = Map.groupBy(seen, (task) => task.node)
   const recent = [...byNode.values()].flatMap((tasks) => tasks.slice(-RECENT_TASKS))
-  return data(shuffled(recent.map((task) => ({ ...taskInList(task), saved: '1' }))))
+  return data(
+    shuffled(
+      recent.map((task) => {
+        const { pstart: _, ...item } = taskInList(task)
+        return { ...item, saved: '1' }
+      }),
+    ),
+  )
 }
 
 function pools({ world, token, shuffled }: PveCall): PveAnswer {

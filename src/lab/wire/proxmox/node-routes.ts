@@ -49,6 +49,13 @@ export const nodeRoutes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/nodes/{node}/hardware/pci',
+    takes: ['pci-class-blacklist', 'verbose'],
+    right: ['/', 'Sys.Audit', 'Sys.Modify'],
+    answer: pciDevices,
+  },
+  {
+    method: 'GET',
     path: '/nodes/{node}/capabilities/qemu/migration',
     right: audit,
     answer: conntrack,
@@ -81,13 +88,15 @@ function status(call: PveCall): PveAnswer {
   const node = nodeAt(call)
   const used = usedMemory(call.world, node)
   const { versions } = node
+  const free = Math.max(0, node.memoryBytes - used)
   return data({
     pveversion: `pve-manager/${versions.pve ?? call.world.cluster.pveVersion}/14a22df3`,
     kversion: `Linux ${versions.kernel}`,
     'current-kernel': { sysname: 'Linux', machine: 'x86_64', release: versions.kernel, version: '#1 SMP' },
     'boot-info': { mode: 'efi' },
     cpuinfo: { cpus: node.cpuCores, cores: node.cpuCores, sockets: 1, model: node.cpuModel, user_hz: 100 },
-    memory: { total: node.memoryBytes, used, free: Math.max(0, node.memoryBytes - used) },
+    memory: { total: node.memoryBytes, used, free, available: free },
+    rootfs: { total: 12884901888, used: 269635584, free: 12615266304, avail: 12615266304 },
     loadavg: ['0.42', '0.40', '0.38'],
     cpu: 0.1,
     uptime: inSeconds(call.world.nowMs - node.bootedAtMs),
@@ -150,11 +159,22 @@ function packages(call: PveCall): PveAnswer {
     ...[kernel, pendingKernel].map((release) => [`proxmox-kernel-${release}-signed`, release] as const),
   ] as const
   return data(
-    told.flatMap(([Package, OldVersion]) =>
-      OldVersion === undefined ? [] : [{ Package, OldVersion, Version: OldVersion, CurrentState: 'Installed' }],
-    ),
+    told.flatMap(([Package, OldVersion]) => (OldVersion === undefined ? [] : [installed(Package, OldVersion)])),
   )
 }
+
+const installed = (Package: string, version: string) => ({
+  Package,
+  OldVersion: version,
+  Version: version,
+  CurrentState: 'Installed',
+  Arch: 'amd64',
+  Origin: 'Proxmox',
+  Priority: 'optional',
+  Section: 'admin',
+  Title: Package,
+  Description: Package,
+})
 
 function disks(call: PveCall): PveAnswer {
   const told = nodeAt(call).hardware.disks
@@ -170,9 +190,28 @@ function disks(call: PveCall): PveAnswer {
         health: 'PASSED',
         model: 'unknown',
         osdid: -1,
+        'osdid-list': null,
+        gpt: 1,
+        mounted: 0,
       })),
     ),
   )
+}
+
+/** The devices in its slots; how wide a slot runs is not told. */
+function pciDevices(call: PveCall): PveAnswer {
+  const { pcie } = nodeAt(call).hardware
+  const hex = (value: number) => value.toString(16).padStart(4, '0')
+  const devices = (pcie === 'unknown' ? [] : pcie).map(({ slot }, index) => ({
+    id: `0000:${hex(index + 1).slice(2)}:00.0`,
+    class: '0x020000',
+    vendor: '0x1af4',
+    device: `0x${hex(0x1041 + index)}`,
+    vendor_name: 'Lab',
+    device_name: `device in slot ${slot}`,
+    iommugroup: -1,
+  }))
+  return data(call.shuffled(devices))
 }
 
 function tasks(call: PveCall): PveAnswer {

@@ -68,13 +68,17 @@ function figures(guest: WorldGuest, running: boolean) {
 
 /** As its node has it, now: /nodes/N/qemu and status/current. */
 export function guestOnNode(guest: WorldGuest) {
+  const isVm = guest.spec.kind === 'vm'
   const running = isRunning(guest)
   const status = running ? 'running' : 'stopped'
+  const { memhost, ...rest } = figures(guest, running)
   return {
-    ...figures(guest, running),
+    ...rest,
+    // Of a container `mem` is what it takes from its node; of a VM the guest's own view.
+    ...(isVm ? { memhost } : {}),
     cpus: guest.spec.cpuCores,
     status,
-    ...(guest.spec.kind === 'vm' ? { qmpstatus: status } : { type: 'lxc' }),
+    ...(isVm ? { qmpstatus: status } : { type: 'lxc' }),
     ...(guest.lock === undefined ? {} : { lock: guest.lock }),
     ...(guest.spec.template ? { template: 1 } : {}),
   }

@@ -105,3 +105,23 @@ test('the inventory is the chassis’ own: DIMMs by slot, drives by serial, PCIe
   await bmc.close()
   await lab.close()
 })
+
+test('a session that the BMC forgot is opened once more, by however many calls at once, and given back in the end', async () => {
+  const { world, lab, nodes, bmcBy } = await open()
+  const { url = '', user = '', password, fingerprint256 = '' } = nodes.pve2 ?? {}
+  if (password === undefined || world.nodes.pve2 === undefined) throw new Error('pve2 is gone')
+  const bmc = bmcBy({ nodes: { pve2: { url, user, password, fingerprint256, signIn: 'session' } } })
+  const sessions = async () => {
+    const { resource } = await bmc.asker(pve2).client.get('count', '/redfish/v1/SessionService/Sessions')
+    return resource['Members@odata.count']
+  }
+  expect(await sessions()).toBe(1)
+  resetBmc(world, world.nodes.pve2)
+  world.nodes.pve2.bmc.state = 'up'
+  await expect.poll(() => lab.sessionCount(pve2)).toBe(0)
+  await Promise.all([bmc.fans(pve2), bmc.power(pve2), bmc.identity(pve2)])
+  expect(await sessions()).toBe(1)
+  await bmc.close()
+  expect(lab.sessionCount(pve2)).toBe(0)
+  await lab.close()
+})

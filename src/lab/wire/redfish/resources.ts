@@ -1,192 +1,286 @@
-/** The simulated chassis as Redfish resources, under DMTF's published schema names. */
+/** The simulated chassis as Redfish resources, under DMTF's published schema names and each maker's paths. */
 import { FAN_THRESHOLDS, ledIsOn, powerIsOn } from '#lab/world/bmc'
-import type { SelRecord, World, WorldFan, WorldNode, WorldSensor } from '#lab/world/state'
+import type { World, WorldFan, WorldNode, WorldSensor } from '#lab/world/state'
+import { entriesOf } from './log-entries.ts'
+import type { Vendor } from './vendors.ts'
 
 export type RedfishResource = Readonly<Record<string, unknown>>
-
-/** Half of the fleet speaks Thermal, as BMCs did before 2020; the rest ThermalSubsystem, with Thermal beside it as firmware keeps it. */
-export type Dialect = { readonly oldThermal: boolean }
+export type Query = { readonly skip: number; readonly expand: boolean }
 
 export const ROOT = '/redfish/v1'
-export const SYSTEM = `${ROOT}/Systems/1`
-const CHASSIS = `${ROOT}/Chassis/1`
-const MANAGER = `${ROOT}/Managers/1`
-export const SEL = `${SYSTEM}/LogServices/SEL`
+/** The one user of the lab's BMCs. */
+export const USER = 'coulisse'
+const ACCOUNTS = `${ROOT}/AccountService/Accounts`
 const ENTRIES_A_PAGE = 50
 const MIB = 2 ** 20
 
-const link = (path: string) => ({ '@odata.id': path })
-const resource = (path: string, type: string, body: RedfishResource): RedfishResource => ({
-  '@odata.id': path,
-  '@odata.type': type,
-  Id: path.split('/').at(-1),
-  Name: path.split('/').at(-1),
-  ...body,
-})
-const collection = (path: string, members: readonly string[]): RedfishResource => ({
-  '@odata.id': path,
-  Name: path.split('/').at(-1),
-  Members: members.map(link),
-  'Members@odata.count': members.length,
-})
-
-type Look = { readonly world: World; readonly node: WorldNode; readonly dialect: Dialect }
-
-/** Undefined: 404. `skip` pages through the log. */
-export function resourceAt(look: Look, path: string, skip: number): RedfishResource | undefined {
-  return top(look, path) ?? inventory(look, path) ?? thermal(look, path) ?? logs(look, path, skip)
+export type Paths = {
+  readonly system: string
+  readonly chassis: string
+  readonly manager: string
+  readonly log: string
+  readonly events: string
 }
 
-function top({ world, node, dialect }: Look, path: string): RedfishResource | undefined {
+export function pathsOf(vendor: Vendor): Paths {
+  const system = `${ROOT}/Systems/${vendor.systemId}`
+  const manager = `${ROOT}/Managers/${vendor.managerId}`
+  return {
+    system,
+    manager,
+    chassis: `${ROOT}/Chassis/${vendor.chassisId}`,
+    log: `${vendor.log.of === 'system' ? system : manager}/LogServices/${vendor.log.id}`,
+    events: `${ROOT}/EventService`,
+  }
+}
+
+export type Look = {
+  readonly world: World
+  readonly node: WorldNode
+  readonly vendor: Vendor
+  readonly paths: Paths
+  readonly query: Query
+}
+
+/** Undefined: 404. `path` is without the maker's slash at its end. */
+export function resourceAt(look: Look, path: string): RedfishResource | undefined {
+  return top(look, path) ?? inventory(look, path) ?? cooling(look, path) ?? power(look, path) ?? logs(look, path)
+}
+
+const link = ({ vendor }: Look, path: string) => ({ '@odata.id': `${path}${vendor.slash}` })
+
+function resource(look: Look, path: string, type: string, body: RedfishResource): RedfishResource {
+  const name = path.split('/').at(-1)
+  return { ...link(look, path), '@odata.type': type, Id: name, Name: name, ...body }
+}
+
+/** With $expand the members themselves, where the service knows it. */
+function collection(look: Look, path: string, members: readonly string[]): RedfishResource {
+  const { query, vendor } = look
+  const member = (one: string) =>
+    (query.expand && vendor.expands ? resourceAt(look, one) : undefined) ?? link(look, one)
+  return {
+    ...link(look, path),
+    Name: path.split('/').at(-1),
+    Members: members.map(member),
+    'Members@odata.count': members.length,
+  }
+}
+
+function top(look: Look, path: string): RedfishResource | undefined {
+  const { node, vendor, paths } = look
   switch (path) {
     case ROOT:
       return {
-        ...resource(ROOT, '#ServiceRoot.v1_15_0.ServiceRoot', { RedfishVersion: '1.17.0', UUID: node.systemUuid }),
-        Systems: link(`${ROOT}/Systems`),
-        Chassis: link(`${ROOT}/Chassis`),
-        Managers: link(`${ROOT}/Managers`),
+        ...resource(look, ROOT, '#ServiceRoot.v1_15_0.ServiceRoot', {
+          RedfishVersion: '1.17.0',
+          UUID: node.systemUuid,
+        }),
+        Vendor: vendor.vendor,
+        ProtocolFeaturesSupported: {
+          ExpandQuery: { NoLinks: vendor.expands, ExpandAll: vendor.expands, Levels: vendor.expands },
+        },
+        Systems: link(look, `${ROOT}/Systems`),
+        Chassis: link(look, `${ROOT}/Chassis`),
+        Managers: link(look, `${ROOT}/Managers`),
+        EventService: link(look, paths.events),
       }
     case `${ROOT}/Systems`:
-      return collection(path, [SYSTEM])
+      return collection(look, path, [paths.system])
     case `${ROOT}/Chassis`:
-      return collection(path, [CHASSIS])
+      return collection(look, path, [paths.chassis])
     case `${ROOT}/Managers`:
-      return collection(path, [MANAGER])
-    case SYSTEM:
-      return system(world, node, dialect)
-    case CHASSIS:
-      return resource(CHASSIS, '#Chassis.v1_23_0.Chassis', {
-        SerialNumber: node.serial,
-        Thermal: link(`${CHASSIS}/Thermal`),
-        Power: link(`${CHASSIS}/Power`),
-        ...(dialect.oldThermal
-          ? {}
-          : {
-              ThermalSubsystem: link(`${CHASSIS}/ThermalSubsystem`),
-              PowerSubsystem: link(`${CHASSIS}/PowerSubsystem`),
-            }),
+      return collection(look, path, [paths.manager])
+    case paths.system:
+      return system(look)
+    case `${paths.system}/ResetActionInfo`:
+      return resource(look, path, '#ActionInfo.v1_3_0.ActionInfo', {
+        Parameters: [{ Name: 'ResetType', Required: true, DataType: 'String', AllowableValues: vendor.resetTypes }],
       })
-    case MANAGER:
-      return resource(MANAGER, '#Manager.v1_19_0.Manager', {
-        FirmwareVersion: node.bmc.firmware,
-        ...(node.bmc.resetAtMs === undefined ? {} : { LastResetTime: new Date(node.bmc.resetAtMs).toISOString() }),
-      })
+    case paths.chassis:
+      return chassis(look)
+    case paths.manager:
+      return manager(look)
+    case ACCOUNTS:
+      return collection(look, path, [`${ACCOUNTS}/2`])
+    case `${ACCOUNTS}/2`:
+      return resource(look, path, '#ManagerAccount.v1_11_0.ManagerAccount', { UserName: USER, RoleId: 'Operator' })
     default:
       return undefined
   }
 }
 
+function chassis(look: Look): RedfishResource {
+  const { chassis: path } = look.paths
+  const subsystems = {
+    ThermalSubsystem: link(look, `${path}/ThermalSubsystem`),
+    PowerSubsystem: link(look, `${path}/PowerSubsystem`),
+  }
+  return resource(look, path, '#Chassis.v1_23_0.Chassis', {
+    SerialNumber: look.node.serial,
+    Thermal: link(look, `${path}/Thermal`),
+    Power: link(look, `${path}/Power`),
+    ...(look.vendor.hasSubsystems ? subsystems : {}),
+  })
+}
+
+function manager(look: Look): RedfishResource {
+  const { node, world, paths } = look
+  const { bmc } = node
+  return resource(look, paths.manager, '#Manager.v1_19_0.Manager', {
+    FirmwareVersion: bmc.firmware,
+    DateTime: new Date(world.nowMs + bmc.clockOffsetMs).toISOString(),
+    LogServices: link(look, `${paths.manager}/LogServices`),
+    ...(bmc.resetAtMs === undefined ? {} : { LastResetTime: new Date(bmc.resetAtMs).toISOString() }),
+  })
+}
+
 const POLICIES = { 'always-on': 'AlwaysOn', 'always-off': 'AlwaysOff', previous: 'LastState' } as const
 
-function system(world: World, node: WorldNode, dialect: Dialect): RedfishResource {
+function system(look: Look): RedfishResource {
+  const { world, node, vendor, paths } = look
+  const { system: path } = paths
   const lit = ledIsOn(world, node)
-  return resource(SYSTEM, '#ComputerSystem.v1_21_0.ComputerSystem', {
+  const led = {
+    IndicatorLED: lit ? (vendor.ledValues[0] ?? 'Lit') : 'Off',
+    'IndicatorLED@Redfish.AllowableValues': vendor.ledValues,
+  }
+  const types =
+    vendor.resetTypesIn === 'action'
+      ? { 'ResetType@Redfish.AllowableValues': vendor.resetTypes }
+      : { '@Redfish.ActionInfo': `${path}/ResetActionInfo` }
+  return resource(look, path, '#ComputerSystem.v1_21_0.ComputerSystem', {
     UUID: node.systemUuid,
     SerialNumber: node.serial,
     Model: node.model,
     HostName: node.name,
     PowerState: powerIsOn(node) ? 'On' : 'Off',
     PowerRestorePolicy: POLICIES[node.powerRestorePolicy],
-    ...(dialect.oldThermal ? { IndicatorLED: lit ? 'Blinking' : 'Off' } : { LocationIndicatorActive: lit }),
-    Memory: link(`${SYSTEM}/Memory`),
-    Storage: link(`${SYSTEM}/Storage`),
-    PCIeDevices: known(node.hardware.pcie).map(({ slot }) => link(`${SYSTEM}/PCIeDevices/${encodeURIComponent(slot)}`)),
-    LogServices: link(`${SYSTEM}/LogServices`),
-    Links: { Chassis: [link(CHASSIS)], ManagedBy: [link(MANAGER)] },
-    Actions: {
-      '#ComputerSystem.Reset': {
-        target: `${SYSTEM}/Actions/ComputerSystem.Reset`,
-        'ResetType@Redfish.AllowableValues': ['On', 'ForceOff', 'GracefulShutdown'],
-      },
-    },
+    ...(vendor.locate === 'IndicatorLED' ? led : { LocationIndicatorActive: lit }),
+    Memory: link(look, `${path}/Memory`),
+    Storage: link(look, `${path}/Storage`),
+    PCIeDevices: known(node.hardware.pcie).map(({ slot }) =>
+      link(look, `${path}/PCIeDevices/${encodeURIComponent(slot)}`),
+    ),
+    LogServices: link(look, `${path}/LogServices`),
+    Links: { Chassis: [link(look, paths.chassis)], ManagedBy: [link(look, paths.manager)] },
+    Actions: { '#ComputerSystem.Reset': { target: `${path}/Actions/ComputerSystem.Reset`, ...types } },
   })
 }
 
 const known = <T>(list: readonly T[] | 'unknown'): readonly T[] => (list === 'unknown' ? [] : list)
 
-function inventory({ node }: Look, path: string): RedfishResource | undefined {
-  const { dimms, disks, pcie } = node.hardware
+function inventory(look: Look, path: string): RedfishResource | undefined {
+  const { dimms, disks, pcie } = look.node.hardware
+  const { system: base } = look.paths
   const id = decodeURIComponent(path.split('/').at(-1) ?? '')
-  const under = (folder: string) => path === `${SYSTEM}/${folder}/${encodeURIComponent(id)}`
-  if (path === `${SYSTEM}/Memory`)
-    return collection(
-      path,
-      known(dimms).map(({ slot }) => `${path}/${slot}`),
-    )
+  const under = (folder: string) => path === `${base}/${folder}/${encodeURIComponent(id)}`
+  if (path === `${base}/Memory`) {
+    const slots = known(dimms).map(({ slot }) => `${path}/${slot}`)
+    return collection(look, path, slots)
+  }
   const dimm = under('Memory') ? known(dimms).find(({ slot }) => slot === id) : undefined
   if (dimm) {
     const body = { DeviceLocator: dimm.slot, CapacityMiB: dimm.bytes / MIB, Status: { State: 'Enabled', Health: 'OK' } }
-    return resource(path, '#Memory.v1_17_0.Memory', body)
+    return resource(look, path, '#Memory.v1_17_0.Memory', body)
   }
-  if (path === `${SYSTEM}/Storage`) return collection(path, [`${path}/1`])
-  if (path === `${SYSTEM}/Storage/1`) {
-    const Drives = known(disks).map(({ serial }) => link(`${path}/Drives/${serial}`))
-    return resource(path, '#Storage.v1_15_0.Storage', { Drives, 'Drives@odata.count': Drives.length })
+  if (path === `${base}/Storage`) return collection(look, path, [`${path}/1`])
+  if (path === `${base}/Storage/1`) {
+    const Drives = known(disks).map(({ serial }) => link(look, `${path}/Drives/${serial}`))
+    return resource(look, path, '#Storage.v1_15_0.Storage', { Drives, 'Drives@odata.count': Drives.length })
   }
   const disk = under('Storage/1/Drives') ? known(disks).find(({ serial }) => serial === id) : undefined
-  if (disk) return resource(path, '#Drive.v1_17_0.Drive', { SerialNumber: disk.serial, CapacityBytes: disk.bytes })
+  if (disk)
+    return resource(look, path, '#Drive.v1_17_0.Drive', { SerialNumber: disk.serial, CapacityBytes: disk.bytes })
   const device = under('PCIeDevices') ? known(pcie).find(({ slot }) => slot === id) : undefined
   if (device === undefined) return undefined
-  return resource(path, '#PCIeDevice.v1_11_0.PCIeDevice', {
-    Id: device.slot,
-    PCIeInterface: { LanesInUse: device.width },
-  })
+  const body = { Id: device.slot, PCIeInterface: { LanesInUse: device.width } }
+  return resource(look, path, '#PCIeDevice.v1_11_0.PCIeDevice', body)
 }
 
-function thermal({ node, dialect }: Look, path: string): RedfishResource | undefined {
+const temperatures = ({ node }: Look) => node.sensors.filter(({ kind }) => kind === 'temperature')
+
+function cooling(look: Look, path: string): RedfishResource | undefined {
+  const { node, vendor, paths } = look
   const on = powerIsOn(node)
-  const supplies = node.sensors.filter(({ kind }) => kind === 'psu')
-  const fans = `${CHASSIS}/ThermalSubsystem/Fans`
-  const psus = `${CHASSIS}/PowerSubsystem/PowerSupplies`
-  if (path === `${CHASSIS}/Thermal`) return oldThermal(node, on)
-  if (path === `${CHASSIS}/Power`) {
-    const PowerSupplies = supplies.map((sensor) => ({ Name: sensor.part, Status: sensorStatus(sensor) }))
-    return resource(path, '#Power.v1_7_1.Power', { PowerSupplies })
+  const base = `${paths.chassis}/ThermalSubsystem`
+  const sensors = `${paths.chassis}/Sensors`
+  if (path === `${paths.chassis}/Thermal`) return thermal(look)
+  if (!vendor.hasSubsystems) return undefined
+  if (path === base) {
+    const Health = temperatures(look).every(({ state }) => state === 'ok') ? 'OK' : 'Critical'
+    const body = { Status: { State: 'Enabled', Health }, Fans: link(look, `${base}/Fans`) }
+    const ThermalMetrics = link(look, `${base}/ThermalMetrics`)
+    return resource(look, path, '#ThermalSubsystem.v1_3_0.ThermalSubsystem', { ...body, ThermalMetrics })
   }
-  if (dialect.oldThermal) return undefined
-  if (path === `${CHASSIS}/ThermalSubsystem`)
-    return resource(path, '#ThermalSubsystem.v1_3_0.ThermalSubsystem', { Fans: link(fans) })
-  if (path === fans)
-    return collection(
-      fans,
-      node.fans.map(({ part }) => `${fans}/${part}`),
-    )
-  const fan = node.fans.find(({ part }) => path === `${fans}/${part}`)
-  if (fan) {
-    const SpeedPercent = { Reading: Math.round((100 * fan.rpm) / fan.nominalRpm), SpeedRPM: on ? fan.rpm : null }
-    return resource(path, '#Fan.v1_5_0.Fan', { SpeedPercent, Status: fanStatus(fan, on) })
+  if (path === `${base}/ThermalMetrics`) {
+    const TemperatureReadingsCelsius = temperatures(look).map(({ part, value }) => ({
+      DeviceName: part,
+      Reading: value,
+      DataSourceUri: `${sensors}/${part}`,
+    }))
+    return resource(look, path, '#ThermalMetrics.v1_3_0.ThermalMetrics', { TemperatureReadingsCelsius })
   }
-  if (path === `${CHASSIS}/PowerSubsystem`)
-    return resource(path, '#PowerSubsystem.v1_1_0.PowerSubsystem', { PowerSupplies: link(psus) })
-  if (path === psus)
-    return collection(
-      psus,
-      supplies.map(({ part }) => `${psus}/${part}`),
-    )
-  const supply = supplies.find(({ part }) => path === `${psus}/${part}`)
-  return supply && resource(path, '#PowerSupply.v1_5_0.PowerSupply', { Status: sensorStatus(supply) })
+  const hot = temperatures(look).find(({ part }) => path === `${sensors}/${part}`)
+  if (hot) {
+    const body = { ReadingType: 'Temperature', Reading: hot.value, ReadingUnits: 'Cel', Status: sensorStatus(hot) }
+    return resource(look, path, '#Sensor.v1_8_0.Sensor', body)
+  }
+  const fans = node.fans.map(({ part }) => `${base}/Fans/${part}`)
+  if (path === `${base}/Fans`) return collection(look, path, fans)
+  const fan = node.fans.find(({ part }) => path === `${base}/Fans/${part}`)
+  if (fan === undefined) return undefined
+  const SpeedPercent = { Reading: percentOf(fan), SpeedRPM: on ? fan.rpm : null }
+  return resource(look, path, '#Fan.v1_5_0.Fan', { SpeedPercent, Status: fanStatus(fan, on) })
 }
 
-function oldThermal(node: WorldNode, on: boolean): RedfishResource {
-  const temperatures = node.sensors.filter(({ kind }) => kind === 'temperature')
-  return resource(`${CHASSIS}/Thermal`, '#Thermal.v1_7_1.Thermal', {
-    Fans: node.fans.map((fan) => ({
-      MemberId: fan.part,
+const percentOf = (fan: WorldFan) => Math.round((100 * fan.rpm) / fan.nominalRpm)
+
+function thermal(look: Look): RedfishResource {
+  const { node, vendor, paths } = look
+  const on = powerIsOn(node)
+  const inRpm = vendor.fanUnits === 'RPM'
+  const thresholds = {
+    LowerThresholdNonCritical: FAN_THRESHOLDS[0].rpm,
+    LowerThresholdCritical: FAN_THRESHOLDS[1].rpm,
+    LowerThresholdFatal: FAN_THRESHOLDS[2].rpm,
+  }
+  return resource(look, `${paths.chassis}/Thermal`, '#Thermal.v1_7_1.Thermal', {
+    Fans: node.fans.map((fan, index) => ({
+      MemberId: String(index),
       Name: fan.part,
-      Reading: on ? fan.rpm : null,
-      ReadingUnits: 'RPM',
-      LowerThresholdNonCritical: FAN_THRESHOLDS[0].rpm,
-      LowerThresholdCritical: FAN_THRESHOLDS[1].rpm,
-      LowerThresholdFatal: FAN_THRESHOLDS[2].rpm,
+      Reading: on ? (inRpm ? fan.rpm : percentOf(fan)) : null,
+      ReadingUnits: vendor.fanUnits,
+      ...(inRpm ? thresholds : {}),
       Status: fanStatus(fan, on),
     })),
-    Temperatures: temperatures.map((sensor) => ({
-      MemberId: sensor.part,
+    Temperatures: temperatures(look).map((sensor, index) => ({
+      MemberId: String(index),
       Name: sensor.part,
       ReadingCelsius: sensor.value,
       Status: sensorStatus(sensor),
     })),
   })
+}
+
+function power(look: Look, path: string): RedfishResource | undefined {
+  const { node, vendor, paths } = look
+  const supplies = node.sensors.filter(({ kind }) => kind === 'psu')
+  const base = `${paths.chassis}/PowerSubsystem`
+  if (path === `${paths.chassis}/Power`) {
+    const PowerSupplies = supplies.map((sensor) => ({ Name: sensor.part, Status: sensorStatus(sensor) }))
+    return resource(look, path, '#Power.v1_7_1.Power', { PowerSupplies })
+  }
+  if (!vendor.hasSubsystems) return undefined
+  const list = `${base}/PowerSupplies`
+  if (path === base)
+    return resource(look, path, '#PowerSubsystem.v1_1_0.PowerSubsystem', { PowerSupplies: link(look, list) })
+  if (path === list) {
+    const members = supplies.map(({ part }) => `${list}/${part}`)
+    return collection(look, path, members)
+  }
+  const supply = supplies.find(({ part }) => path === `${list}/${part}`)
+  return supply && resource(look, path, '#PowerSupply.v1_5_0.PowerSupply', { Status: sensorStatus(supply) })
 }
 
 /** Without power a fan has no reading; that is not a fan at rest. */
@@ -199,50 +293,58 @@ function fanStatus({ rpm }: WorldFan, on: boolean) {
 const HEALTH = { ok: 'OK', warning: 'Warning', critical: 'Critical', 'non-recoverable': 'Critical' } as const
 const sensorStatus = ({ state }: WorldSensor) => ({ State: 'Enabled', Health: HEALTH[state] })
 
-function logs({ node }: Look, path: string, skip: number): RedfishResource | undefined {
-  if (path === `${SYSTEM}/LogServices`) return collection(path, [SEL])
-  if (path === SEL) {
-    return resource(SEL, '#LogService.v1_5_0.LogService', {
-      LogEntryType: 'SEL',
-      MaxNumberOfRecords: node.bmc.selCapacity,
-      Entries: link(`${SEL}/Entries`),
-      Actions: { '#LogService.ClearLog': { target: `${SEL}/Actions/LogService.ClearLog` } },
-    })
+function logs(look: Look, path: string): RedfishResource | undefined {
+  const { node, vendor, paths } = look
+  for (const owner of ['system', 'manager'] as const) {
+    const base = `${paths[owner]}/LogServices`
+    const ids = [vendor.log, ...vendor.otherLogs].filter((log) => log.of === owner).map(({ id }) => id)
+    // The hardware's own is not the first in the list.
+    if (path === base)
+      return collection(
+        look,
+        path,
+        ids.toReversed().map((id) => `${base}/${id}`),
+      )
+    const id = ids.find((one) => path === `${base}/${one}`)
+    if (id !== undefined) return logService(look, path, id)
+    const other = vendor.otherLogs.find((log) => log.of === owner && path === `${base}/${log.id}/Entries`)
+    if (other !== undefined) return collection(look, path, [])
   }
-  if (path !== `${SEL}/Entries`) return undefined
-  const page = node.bmc.sel.slice(skip, skip + ENTRIES_A_PAGE)
-  const next =
-    skip + page.length < node.bmc.sel.length ? { 'Members@odata.nextLink': `${path}?$skip=${skip + page.length}` } : {}
-  return {
-    ...collection(path, []),
-    Members: page.map((record) => logEntry(path, record)),
-    'Members@odata.count': node.bmc.sel.length,
-    ...next,
-  }
+  const entries = `${paths.log}/Entries`
+  if (path === entries) return entryPage(look, path)
+  const one = entriesOf(vendor, node.bmc.sel).find(({ Id }) => path === `${entries}/${Id}`)
+  return one && resource(look, path, '#LogEntry.v1_15_0.LogEntry', one)
 }
 
-const SENSOR_TYPES: Readonly<Record<SelRecord['kind'], string>> = {
-  fan: 'Fan',
-  psu: 'Power Supply / Converter',
-  temperature: 'Temperature',
-  memory: 'Memory',
-  log: 'Event Logging Disabled',
-  other: 'Management Subsystem Health',
-}
-
-/** 'Lower Critical going low' is 'Lower Critical - going low' among Redfish's entry codes; the edge stands in the message. */
-function logEntry(path: string, record: SelRecord): RedfishResource {
-  const direction = record.asserted ? 'Asserted' : 'Deasserted'
-  const reading =
-    record.value === undefined ? '' : `: reading ${record.value} ${record.unit ?? ''}, threshold ${record.threshold}`
-  return resource(`${path}/${record.id}`, '#LogEntry.v1_15_0.LogEntry', {
-    EntryType: 'SEL',
-    // A BMC whose clock is not set counts from 1970.
-    Created: new Date(record.atMs === 'pre-init' ? 0 : record.atMs).toISOString(),
-    Severity: record.asserted ? HEALTH[record.severity] : 'OK',
-    SensorType: SENSOR_TYPES[record.kind],
-    EntryCode: record.event.replace(' going', ' - going'),
-    Message: `${record.sensor} ${record.event} ${direction}${reading}`,
-    MessageArgs: [record.sensor],
+function logService(look: Look, path: string, id: string): RedfishResource {
+  const { log } = look.vendor
+  const isOurs = path === look.paths.log
+  return resource(look, path, '#LogService.v1_5_0.LogService', {
+    Id: id,
+    ...(isOurs && log.type !== undefined ? { LogEntryType: log.type } : {}),
+    ...(isOurs ? { MaxNumberOfRecords: look.node.bmc.selCapacity } : {}),
+    ServiceEnabled: true,
+    Entries: link(look, `${path}/Entries`),
+    Actions: { '#LogService.ClearLog': { target: `${path}/Actions/LogService.ClearLog` } },
   })
+}
+
+function entryPage(look: Look, path: string): RedfishResource {
+  const { vendor, node, query } = look
+  const written = entriesOf(vendor, node.bmc.sel)
+  const all = vendor.newestFirst ? written.toReversed() : written
+  const page = all.slice(query.skip, query.skip + ENTRIES_A_PAGE)
+  const after = query.skip + page.length
+  const showsLinks = vendor.listsLinks && !query.expand
+  return {
+    ...collection(look, path, []),
+    Members: page.map((one) => {
+      const place = `${path}/${one.Id}`
+      return showsLinks ? link(look, place) : resource(look, place, '#LogEntry.v1_15_0.LogEntry', one)
+    }),
+    'Members@odata.count': all.length,
+    ...(after < all.length
+      ? { 'Members@odata.nextLink': `${path}?$skip=${after}${query.expand ? '&$expand=.' : ''}` }
+      : {}),
+  }
 }
