@@ -174,7 +174,7 @@ async function run(seeds: number, svg: string, asJson: boolean): Promise<void> {
   await writeFile(svg, plotOf(lines, RATES_PER_DAY))
   process.stderr.write(`plot: ${svg}\n`)
   const text = asJson
-    ? JSON.stringify({ detect: { seeds, detectors, ...more } })
+    ? JSON.stringify({ seeds, detectors, ...more })
     : `${tableOf(detectors)}\n\nfalse: parts accused in 100 healthy fan-years, at 1, 5 and 20 times the assumed noise; delays: median / p95; ${seeds} seeds\n${JSON.stringify(more, null, 1)}`
   process.stdout.write(`${text}\n`)
 }

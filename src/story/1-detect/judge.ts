@@ -134,7 +134,10 @@ export function judgeLasted(run: Run, name: string, part: PartRecord): void {
   const last = trouble.episodes.at(-1)
   if (last?.is === 'waiting') return
   trouble.lastedMs = 0
-  if (last?.is !== 'counted') return
+  // Where a record between the two is missing it may have been the end of the first loss.
+  const [from, to] = trouble.lastedIds
+  const isWhole = run.node.seen.some((range) => range[0] <= from && to <= range[1])
+  if (last?.is !== 'counted' || !isWhole) return
   raise(run, {
     part: name,
     level: part.kind === 'other' ? 'quarantine' : 'drain-advised',

@@ -91,7 +91,10 @@ export function closeState(trouble: Trouble, kind: PartKind, signal: PartSignal,
   const openStates = Object.keys(trouble.open) as PartState[]
   if (!openStates.some((state) => isSevere(kind, state))) {
     // Both edges in one log are as good as readings: it lasted so long, however late we heard of it.
-    if (trouble.severe?.byLog && signal.edge === 'deassert') trouble.lastedMs = durationOf(trouble, signal, nowMs)
+    if (trouble.severe?.byLog && signal.edge === 'deassert') {
+      trouble.lastedMs = durationOf(trouble, signal, nowMs)
+      trouble.lastedIds = [Math.min(...Object.values(trouble.openedById)), signal.recordId ?? 0]
+    }
     trouble.severe = null
   }
   if (openStates.length > 0) {

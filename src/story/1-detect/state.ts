@@ -102,6 +102,8 @@ export type Trouble = {
   base: Evidence | null
   /** How long the last severe loss lasted by both edges in the log; 0 where there was none, or it is told. */
   lastedMs: number
+  /** The records of its two edges. */
+  lastedIds: [number, number]
   /** When time alone may change something here, and until when it has company to expect. */
   dueMs: number | null
   restlessUntilMs: number
@@ -224,6 +226,7 @@ export const newTrouble = (): Trouble => ({
   episodes: [],
   base: null,
   lastedMs: 0,
+  lastedIds: [0, 0],
   dueMs: null,
   restlessUntilMs: 0,
   contributed: 0,
