@@ -58,7 +58,14 @@ export function openState(
   }
   if (signal.edge === null) trouble.openPolls = { count: trouble.openPolls.count + 1, lastMs: signal.receivedAtMs }
   if (!isSevere(kind, state)) return
-  trouble.severe ??= { sinceMs: since.ms, byLog: false, pollCount: 0, lastPollMs: since.ms }
+  trouble.severe ??= {
+    sinceMs: since.ms,
+    byLog: false,
+    pollCount: 0,
+    lastPollMs: since.ms,
+    fromId: recordId ?? -1,
+    logMs: signal.atMs,
+  }
   // That an alert is not resolved yet proves nothing: its end is told minutes later. Two looks do, its repetitions among them.
   if (isLogEdge(signal)) trouble.severe.byLog ||= byLog
   else {
@@ -92,8 +99,8 @@ export function closeState(trouble: Trouble, kind: PartKind, signal: PartSignal,
   if (!openStates.some((state) => isSevere(kind, state))) {
     // Both edges in one log are as good as readings: it lasted so long, however late we heard of it.
     if (trouble.severe?.byLog && signal.edge === 'deassert') {
-      trouble.lastedMs = durationOf(trouble, signal, nowMs)
-      trouble.lastedIds = [Math.min(...Object.values(trouble.openedById)), signal.recordId ?? 0]
+      trouble.lastedMs = trouble.severe.fromId < 0 ? 0 : signal.atMs - trouble.severe.logMs
+      trouble.lastedIds = [trouble.severe.fromId, signal.recordId ?? -1]
     }
     trouble.severe = null
   }

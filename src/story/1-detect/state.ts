@@ -95,7 +95,14 @@ export type Trouble = {
   /** The highest record id that closed a state: an older assert that comes late does not open it again. */
   closedById: Partial<Record<PartState | 'all', number>>
   highestId: number
-  severe: { sinceMs: number; byLog: boolean; pollCount: number; lastPollMs: number } | null
+  severe: {
+    sinceMs: number
+    byLog: boolean
+    pollCount: number
+    lastPollMs: number
+    fromId: number
+    logMs: number
+  } | null
   /** In order of their start. */
   episodes: Episode[]
   /** Evidence of episodes that are no longer in the list. */
