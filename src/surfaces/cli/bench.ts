@@ -23,20 +23,26 @@ export function addBenchCommand(program: Command): void {
     .description('run the benchmarks, or the one named')
     .argument('[name]', 'a file of bench/, without .ts')
     .option('--json', 'print { NAME: {figures} } and nothing else on stdout')
+    .option('--seeds <n>', 'detect: how many, default 20')
     .option('--drains <n>', 'fault-proxy: how many drains, default 100')
     .option('--seed <n>', 'fault-proxy: the first seed, default 1')
-    .action(async (name: string | undefined, { json, ...own }: { json?: boolean; drains?: string; seed?: string }) => {
-      const names = await benchNames()
-      if (name !== undefined && !names.includes(name)) {
-        throw new BadInput([`bench: no benchmark is called ${name}; there are: ${names.join(', ') || 'none'}`])
-      }
-      const more = Object.entries(own).flatMap(([option, value]) => [`--${option}`, wholeNumber(option, value)])
-      process.exitCode = await runAll(
-        name === undefined ? names : [name],
-        json === true,
-        name === undefined ? [] : more,
-      )
-    })
+    .action(
+      async (
+        name: string | undefined,
+        { json, ...own }: { json?: boolean; seeds?: string; drains?: string; seed?: string },
+      ) => {
+        const names = await benchNames()
+        if (name !== undefined && !names.includes(name)) {
+          throw new BadInput([`bench: no benchmark is called ${name}; there are: ${names.join(', ') || 'none'}`])
+        }
+        const more = Object.entries(own).flatMap(([option, value]) => [`--${option}`, wholeNumber(option, value)])
+        process.exitCode = await runAll(
+          name === undefined ? names : [name],
+          json === true,
+          name === undefined ? [] : more,
+        )
+      },
+    )
 }
 
 function wholeNumber(option: string, value: string): string {
