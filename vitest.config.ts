@@ -14,8 +14,8 @@ export default defineConfig({
       { extends: true, test: { name: 'quick', include: TESTS, exclude: [...REAL, '**/node_modules/**'] } },
       {
         extends: true,
-        // After the quick ones have ended, and one file at a time.
-        test: { name: 'real', include: REAL, fileParallelism: false, sequence: { groupOrder: 1 } },
+        // One file at a time, which vitest begins when the quick ones have ended.
+        test: { name: 'real', include: REAL, fileParallelism: false },
       },
     ],
   },

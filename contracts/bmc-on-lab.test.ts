@@ -45,28 +45,32 @@ bmcContract('in the lab’s memory', async () => {
 })
 
 for (const vendor of VENDORS) {
-  for (const signIn of [undefined, 'session'] as const) {
-    bmcContract(
-      `by Redfish as ${vendor.name} speaks it, signed in ${signIn ? 'by session' : 'as it may'}`,
-      async () => {
-        const world = newWorld()
-        const name = nodeName('pve3')
-        const lab = await serveRedfish({
-          lab: new LabWorld(world),
-          onChange: () => undefined,
-          vendors: { [name]: vendor.name },
-        })
-        const { user, password, fingerprint256 } = lab
-        const target = { url: lab.urls[name] ?? '', user, password, fingerprint256, ...(signIn ? { signIn } : {}) }
-        const clock = { nowMs: async () => world.nowMs, sleepUntil: async () => undefined }
-        const bmc = redfishBmc({ nodes: { [name]: target }, clock })
-        const close = async () => {
-          await bmc.close()
-          await lab.close()
-        }
-        const tellsNoSpeed = vendor.fanUnits === 'Percent' ? ({ tellsNoSpeed: true } as const) : {}
-        return { ...bench(world, name), ...tellsNoSpeed, bmc, close }
-      },
-    )
+  for (const signIn of ['basic', 'session', 'found out'] as const) {
+    bmcContract(`by Redfish as ${vendor.name} speaks it, sign-in: ${signIn}`, async () => {
+      const world = newWorld()
+      const name = nodeName('pve3')
+      const lab = await serveRedfish({
+        lab: new LabWorld(world),
+        onChange: () => undefined,
+        vendors: { [name]: vendor.name },
+        isBasicOff: signIn !== 'basic',
+      })
+      const { user, password, fingerprint256 } = lab
+      const target = {
+        url: lab.urls[name] ?? '',
+        user,
+        password,
+        fingerprint256,
+        ...(signIn === 'found out' ? {} : { signIn }),
+      }
+      const clock = { nowMs: async () => world.nowMs, sleepUntil: async () => undefined }
+      const bmc = redfishBmc({ nodes: { [name]: target }, clock })
+      const close = async () => {
+        await bmc.close()
+        await lab.close()
+      }
+      const tellsNoSpeed = vendor.fanUnits === 'Percent' ? ({ tellsNoSpeed: true } as const) : {}
+      return { ...bench(world, name), ...tellsNoSpeed, bmc, close }
+    })
   }
 }

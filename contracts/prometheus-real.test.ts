@@ -106,7 +106,7 @@ class WatchOf {
     return this.state
   }
 
-  isOpen = (part: string) => this.state.detector.nodes.pve3?.parts[part]?.openSinceMs != null
+  isOpen = (part: string) => this.state.detector.nodes.pve3?.parts[part]?.trouble?.openSinceMs != null
   levels = () => this.findings.map(({ node, part, level }) => `${node} ${part} ${level}`)
 }
 
@@ -217,8 +217,8 @@ function chainTests(): void {
     expect(byAlerts.levels()).toEqual(found)
     expect(byQueries.levels()).toEqual(found)
     for (const { state } of [byAlerts, byQueries]) {
-      expect(state.detector.nodes.pve3?.parts.FAN3?.episodes).toHaveLength(4)
-      expect(state.detector.nodes.pve1?.parts.FAN3?.episodes ?? []).toEqual([])
+      expect(state.detector.nodes.pve3?.parts.FAN3?.trouble?.episodes).toHaveLength(4)
+      expect(state.detector.nodes.pve1?.parts.FAN3?.trouble?.episodes ?? []).toEqual([])
     }
     expect(queue.rows).toEqual([])
   }, 180_000)
@@ -261,7 +261,7 @@ function chainTests(): void {
     await until('its end', async () => (kept().some(({ status }) => status === 'resolved') ? true : undefined))
     const watch = new WatchOf(clock, alertSource(queue))
     const { detector } = await watch.round()
-    expect(detector.nodes.pve3?.parts.FAN4?.episodes).toHaveLength(1)
+    expect(detector.nodes.pve3?.parts.FAN4?.trouble?.episodes).toHaveLength(1)
     expect(watch.isOpen('FAN4')).toBe(false)
   }, 60_000)
 

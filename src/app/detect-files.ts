@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { type FleetPart, newDetector, observeSignals } from '#detect/decide'
+import type { Noticed } from '#detect/state'
 import type { Finding } from '#domain/finding'
 import { readTrace } from '#drivers/trace/trace-file'
 import { BadInput } from './bad-input.ts'
@@ -44,11 +45,13 @@ export type TraceSummary = {
   readonly signalCount: number
   readonly badLineCount: number
   readonly firstBad?: { readonly line: number; readonly why: string }
+  /** What was taken with care or not at all, each kind said once. */
+  readonly noticed: Noticed
 }
 
 /**
  * Gives each finding as soon as it stands. After the last line time passes just long enough that a dropout at the very end is
- * counted; nothing comes to last by that alone.
+ * counted, and a stop without an end is one.
  */
 export async function detectOverTrace(
   files: { readonly trace: string; readonly fleet?: string },
@@ -72,8 +75,9 @@ export async function detectOverTrace(
     observe(signals, lastMs)
   }
   if (signalCount === 0 && firstBad) throw new BadInput([`${files.trace}: line ${firstBad.line}: ${firstBad.why}`])
-  observe([], lastMs + state.settings.sharedWithinMs + 2)
-  return { signalCount, badLineCount, ...(firstBad && { firstBad }) }
+  const { settleMs, lastingMs, logLagMs } = state.settings
+  observe([], lastMs + Math.max(settleMs, lastingMs + logLagMs) + 2)
+  return { signalCount, badLineCount, ...(firstBad && { firstBad }), noticed: state.noticed }
 }
 
 /** The finding as files hold it (contracts, Trace): times as text. */

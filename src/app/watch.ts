@@ -1,6 +1,6 @@
 /** The watch: signals of every BMC, through the detector, into findings; and a maintenance where a finding advises a drain. */
 import { setTimeout as realSleep } from 'node:timers/promises'
-import { clearPart, newDetector, observeSignals, recordVerdict } from '#detect/decide'
+import { clearPart, newDetector, observeSignals, recordVerdict, takeUpDetector } from '#detect/decide'
 import type { DetectorState } from '#detect/state'
 import { DriverError } from '#domain/driver-error'
 import type { JournalRow } from '#domain/event'
@@ -86,6 +86,10 @@ export const newWatchState = (): WatchState => ({
   settled: [],
 })
 
+/** The detector of an older version begins anew; cursors and findings stay. */
+const takenUp = (stored: WatchState | undefined): WatchState =>
+  stored === undefined ? newWatchState() : { ...stored, detector: takeUpDetector(stored.detector) }
+
 /**
  * One round over all BMCs and sources, or over these BMCs alone. A restart in the middle of it reads the same records again, which
  * the detector knows.
@@ -126,7 +130,10 @@ function settle(state: WatchState, one: WatchedMaintenance, nowMs: number): Watc
   const counted =
     verdict === undefined
       ? settled
-      : { ...settled, detector: recordVerdict(settled.detector, verdict === 'repaired' ? 'real' : 'nothing-found') }
+      : {
+          ...settled,
+          detector: recordVerdict(settled.detector, verdict === 'repaired' ? 'real' : 'nothing-found', one),
+        }
   if (!one.state.isVerified) return counted
   const raisedMeanwhile = Object.values(state.findings)
     .filter(({ node, atMs, cleared }) => node === one.node && atMs >= one.openedAtMs && cleared !== true)
@@ -165,7 +172,7 @@ export async function runWatch(watch: Watch, signal: AbortSignal): Promise<void>
   let roundAtMs = Number.NEGATIVE_INFINITY
   while (!signal.aborted) {
     try {
-      state ??= (await watch.store.load()) ?? newWatchState()
+      state ??= takenUp(await watch.store.load())
       const wokenNodes = woken?.take() ?? []
       if ((await clock.nowMs()) >= roundAtMs) {
         state = await watchOnce(watch, state)

@@ -4,6 +4,18 @@ import type { NodeName } from './ids.ts'
 export type FindingLevel = 'watch' | 'quarantine' | 'drain-advised' | 'drain-now'
 export type FindingClass = 'intermittent' | 'hard' | 'common-cause' | 'threshold' | 'bmc' | 'operator'
 
+/** What waiting may cost. A lone log that names one fan says nothing of the others: 'unknown', never 0. */
+export type Risk = {
+  /** Fans without a finding, of those that are known. */
+  readonly fansLeft: number | 'unknown'
+  readonly fansKnown: number | 'unknown'
+  /** The steepest rise among the node's temperatures over the last half hour, and whose it is. */
+  readonly warmerCPerH: number | 'unknown'
+  readonly sensor?: string
+  /** At that slope the sensor reaches an assumed limit (risk.ts) so soon. */
+  readonly tooWarmInS: number | 'unknown'
+}
+
 export type Finding = {
   readonly atMs: number
   readonly node: NodeName
@@ -17,6 +29,7 @@ export type Finding = {
   /** 'unknown' where the rule's rate was never measured; an operator's word has none. */
   readonly expectedFalseAlarmsPer100PartYears: number | 'unknown'
   readonly text: string
+  readonly risk?: Risk
   readonly cleared?: true
 }
 

@@ -36,7 +36,7 @@ async function episodesOf(node: string): Promise<number | undefined> {
   await client.connect()
   try {
     const { rows } = await client.query("select value from coulisse.document where key = 'watch'")
-    return rows[0]?.value?.detector?.nodes?.[node]?.parts?.FAN3?.episodes?.length
+    return rows[0]?.value?.detector?.nodes?.[node]?.parts?.FAN3?.trouble?.episodes?.length
   } finally {
     await client.end()
   }

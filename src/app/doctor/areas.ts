@@ -2,6 +2,7 @@
 import { dirname } from 'node:path'
 import type { Check } from '#domain/check'
 import { DriverError } from '#domain/driver-error'
+import { countText } from '#domain/figures'
 import { examineCeph } from '#drivers/ceph/examine'
 import { examineHaManager } from '#drivers/ha-manager/examine'
 import { examineDatabase } from '#drivers/postgres/examine'
@@ -39,7 +40,9 @@ export async function examineStorage(config: Config, path: string, drivers: Driv
     const text = 'the configuration names one, and the cluster has none'
     return [{ ...base, outcome: 'missing', text, stages: ['isolate'], mend: 'ceph: none' }]
   }
-  const text = `answers: ${seen.osds.length} OSDs, ${seen.monitors.length} monitors, ${seen.pools.length} pools`
+  const { osds, monitors, pools } = seen
+  const counts = [countText(osds.length, 'OSD'), countText(monitors.length, 'monitor'), countText(pools.length, 'pool')]
+  const text = `answers: ${counts.join(', ')}`
   const found: Check[] = [{ ...base, outcome: 'fine', text }]
   if (storage.nooutScope === 'cluster') {
     found.push({

@@ -62,6 +62,7 @@ describe('a line of a trace', () => {
     [JSON.stringify({ ...LINE, state: 'sad' }), '$.state'],
     [JSON.stringify({ ...LINE, node: 3 }), '$.node'],
     [JSON.stringify({ ...LINE, at: 'never', receivedAt: undefined }), '$.at: no time'],
+    [JSON.stringify({ ...LINE, at: '-000500-01-01T00:00:00Z', receivedAt: undefined }), '$.at: before 1970'],
     [JSON.stringify({ node: 'pve3', at: LINE.at, event: 'sneeze' }), '$.event'],
   ])('%s is bad and says where', (text, why) => {
     const read = parseTraceLine(text)

@@ -35,7 +35,7 @@ function timesOf(line: { at?: string | undefined; receivedAt?: string | undefine
   const at = Date.parse(line.at ?? '')
   const received = Date.parse(line.receivedAt ?? line.at ?? '')
   const receivedAtMs = Number.isNaN(received) ? at : received
-  return { atMs: Number.isNaN(at) ? receivedAtMs : at, receivedAtMs }
+  return { atMs: Number.isNaN(at) || at < 0 ? receivedAtMs : at, receivedAtMs }
 }
 
 /** One line of a trace. Unknown fields are ignored. */
@@ -54,6 +54,7 @@ export function parseTraceLine(text: string): TraceLine {
   }
   const times = timesOf(parsed.data)
   if (Number.isNaN(times.receivedAtMs)) return { is: 'bad', why: '$.at: no time' }
+  if (times.receivedAtMs < 0) return { is: 'bad', why: '$.at: before 1970' }
   return { is: 'signal', signal: signalOf(parsed.data, times) }
 }
 

@@ -26,7 +26,7 @@ const observe = (signals: readonly Signal[], endMs: number) =>
   )
 
 const episodesIn = (signals: readonly Signal[], endMs: number) =>
-  observe(signals, endMs).state.nodes.pve3?.parts.FAN3?.episodes.length ?? 0
+  observe(signals, endMs).state.nodes.pve3?.parts.FAN3?.trouble?.episodes.length ?? 0
 
 test('dropouts that only alerts tell are found as those of a log are', () => {
   const signals = [0, 6, 12, 18].flatMap((hour) => [

@@ -28,11 +28,11 @@ describe('the seed story', () => {
       class: 'intermittent',
       episodes: 3,
       windowS: 11 * 3600,
-      expectedFalseAlarmsPer100PartYears: 0.4,
+      expectedFalseAlarmsPer100PartYears: 0.6,
     })
-    expect(findings[1]?.expectedFalseAlarmsPer100PartYears).toBe(0.01)
+    expect(findings[1]?.expectedFalseAlarmsPer100PartYears).toBe(0.05)
     expect(findings[0]?.text).toBe(
-      'FAN3 of pve3 dropped out 3 times in 11 h, each about 30 s; healthy fans of R740 are assumed to show 1 in 60 days; at that rate this rule raises 0.4 false alarms in 100 fan-years (simulated)',
+      'FAN3 of pve3 dropped out: 3 episodes in 11 h, each about 30 s; fans of R740 show 1 in 60 days (assumed); this rule raises 1 false alarm in 167 fan-years (simulated); 5 of 6 known fans are sound',
     )
   })
 
@@ -126,10 +126,10 @@ describe('the severity floor', () => {
     expect(outline(trace.build())).toEqual([])
   })
 
-  test('non-recoverable without a deassert is drain-now after a minute and the lag of the log', () => {
+  test('non-recoverable without a deassert is drain-now after a minute, said when the log has had its time', () => {
     const trace = new TraceBuilder().dropout({ atMs: START_MS, part: 'FAN3' })
     const [finding] = findingsOf(trace.build())
-    expect(finding).toMatchObject({ level: 'drain-now', class: 'hard', atMs: START_MS + 2 * MINUTE, part: 'FAN3' })
+    expect(finding).toMatchObject({ level: 'drain-now', class: 'hard', atMs: START_MS + MINUTE, part: 'FAN3' })
   })
 
   test('two polls are enough, one read twice is not', () => {
@@ -323,6 +323,28 @@ describe('whatever the order', () => {
     )
   })
 
+  test('records shuffled within the debounce give the same levels', () => {
+    fc.assert(
+      fc.property(fc.nat(10_000), fc.nat(10_000), (seed, shuffle) => {
+        const trace = new TraceBuilder('pve3')
+        for (const fan of FANS) trace.poll(START_MS, fan, 'ok')
+        for (let atMs = START_MS + HOUR, draw = 0; draw < 9; draw++) {
+          trace.dropout({ atMs, part: 'FAN3', lastsMs: 5 * SECOND + drawAt(seed, 'length', draw) * 40 * SECOND })
+          atMs += 25 * MINUTE + drawAt(seed, 'gap', draw) ** 3 * 40 * HOUR
+        }
+        const shaken = trace
+          .build()
+          .map((signal, index) => {
+            const lateMs = Math.floor(drawAt(shuffle, 'late', index) * 4 * MINUTE)
+            return { ...signal, receivedAtMs: signal.receivedAtMs + lateMs }
+          })
+          .sort((a, b) => a.receivedAtMs - b.receivedAtMs)
+        expect(outline(shaken)).toEqual(outline(trace.build()))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   test('the given state is left as it was', () => {
     const before = observeSignals(newDetector(), seedStory().build().slice(0, 30), START_MS + 20 * HOUR).state
     const copy = JSON.stringify(before)
@@ -333,13 +355,11 @@ describe('whatever the order', () => {
 })
 
 describe('confidence', () => {
+  const sure = (episodes: number, windowMs: number, nothingFound = 0) =>
+    confidenceOf(episodes, windowMs, 1 / 60, { real: 0, nothingFound })
+
   test('grows with the episodes and falls with the time that they took', () => {
-    const [once, slow, quick, more] = [
-      confidenceOf(1, 0),
-      confidenceOf(3, 2 * DAY),
-      confidenceOf(3, DAY / 2),
-      confidenceOf(5, DAY),
-    ]
+    const [once, slow, quick, more] = [sure(1, 0), sure(3, 2 * DAY), sure(3, DAY / 2), sure(5, DAY)]
     expect(once).toBeLessThan(0.01)
     expect(slow).toBeCloseTo(0.86, 2)
     expect(quick).toBeGreaterThan(slow ?? 1)

@@ -1,5 +1,7 @@
 /** Says a finding in the words of an operator: what dropped out, how often, for how long, and how much the rule is worth. */
+import type { Risk } from '#domain/finding'
 import type { PartKind } from '#domain/signal'
+import type { Baseline } from './baseline.ts'
 import type { PartRecord } from './state.ts'
 
 const SECOND = 1000
@@ -24,9 +26,20 @@ const PLURAL: Record<PartKind, string> = {
   other: 'parts of this kind',
 }
 
-/** "each about 30 s", from the episodes whose end was seen; empty where none was. */
+/** What one part does over a year: "fan-years". */
+const YEARS: Record<PartKind, string> = {
+  fan: 'fan-years',
+  psu: 'supply-years',
+  temperature: 'sensor-years',
+  memory: 'module-years',
+  disk: 'disk-years',
+  link: 'link-years',
+  other: 'part-years',
+}
+
+/** ", each about 30 s", from the episodes whose end was seen; empty where none was. */
 function lengthText(part: PartRecord): string {
-  const known = part.episodes
+  const known = (part.trouble?.episodes ?? [])
     .flatMap(({ durationMs }) => (durationMs === null ? [] : [durationMs]))
     .sort((a, b) => a - b)
   const median = known[Math.floor(known.length / 2)]
@@ -39,18 +52,24 @@ export type IntermittentFacts = {
   readonly part: PartRecord
   readonly count: number
   readonly windowMs: number
-  readonly falseAlarms: number | 'unknown'
+  readonly baseline: Baseline
+  readonly falseAlarms: number
 }
 
-export function intermittentText({ node, name, part, count, windowMs, falseAlarms }: IntermittentFacts): string {
-  const model = part.model === null ? PLURAL[part.kind] : `${PLURAL[part.kind]} of ${part.model}`
-  const healthy =
-    part.kind === 'fan'
-      ? `healthy ${model} are assumed to show 1 in 60 days`
-      : `how often healthy ${model} do so was never measured`
-  const worth =
-    falseAlarms === 'unknown'
-      ? 'the rate of false alarms of this rule is unknown'
-      : `at that rate this rule raises ${falseAlarms} false alarms in 100 fan-years (simulated)`
-  return `${name} of ${node} dropped out ${count} times in ${spanText(windowMs)}${lengthText(part)}; ${healthy}; ${worth}`
+export function intermittentText(facts: IntermittentFacts): string {
+  const { node, name, part, count, windowMs, baseline, falseAlarms } = facts
+  const model = part.model === undefined ? PLURAL[part.kind] : `${PLURAL[part.kind]} of ${part.model}`
+  const days = Math.round(1 / baseline.perDay)
+  const source = baseline.source === 'assumed' ? 'assumed' : `by ${Math.round(baseline.partDays)} days of them`
+  const worth = `this rule raises 1 false alarm in ${Math.round(100 / falseAlarms)} ${YEARS[part.kind]} (simulated)`
+  const evidence = `${count} ${count === 1 ? 'episode' : 'episodes'} in ${spanText(windowMs)}${lengthText(part)}`
+  return `${name} of ${node} dropped out: ${evidence}; ${model} show 1 in ${days} days (${source}); ${worth}`
+}
+
+/** "; 5 of 6 known fans are sound; Inlet Temp rises 6 °C/h, too warm in 2 h (limit assumed)"; what is unknown is left out. */
+export function riskText({ fansLeft, fansKnown, warmerCPerH, tooWarmInS, sensor }: Risk): string {
+  const isSaid = fansLeft !== 'unknown' && fansLeft !== fansKnown
+  const fans = isSaid ? `; ${fansLeft} of ${fansKnown} known fans are sound` : ''
+  if (warmerCPerH === 'unknown' || tooWarmInS === 'unknown') return fans
+  return `${fans}; ${sensor} rises ${warmerCPerH} °C/h, too warm in ${spanText(tooWarmInS * SECOND)} (limit assumed)`
 }

@@ -152,7 +152,7 @@ test.each(['before it stores', 'after it stored'] as const)(
     await store.round()
     await post(dropout('firing', nowMs))
     await store.round()
-    expect(store.state.detector.nodes.pve3?.parts.FAN3?.episodes).toHaveLength(1)
+    expect(store.state.detector.nodes.pve3?.parts.FAN3?.trouble?.episodes).toHaveLength(1)
     expect(await alertQueue(pool).waiting(10)).toEqual([])
   },
 )

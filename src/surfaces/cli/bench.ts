@@ -17,7 +17,7 @@ export async function benchNames(): Promise<readonly string[]> {
     .sort()
 }
 
-type BenchOptions = { json?: boolean; quick?: boolean; drains?: string; seed?: string }
+type BenchOptions = { json?: boolean; quick?: boolean; seeds?: string; drains?: string; seed?: string }
 
 export function addBenchCommand(program: Command): void {
   program
@@ -25,6 +25,7 @@ export function addBenchCommand(program: Command): void {
     .description('run the benchmarks, or the one named')
     .argument('[name]', 'a file of bench/, without .ts')
     .option('--json', 'print { NAME: {figures} } and nothing else on stdout')
+    .option('--seeds <n>', 'detect: how many, default 20')
     .option('--drains <n>', 'fault-proxy: how many drains, default 100')
     .option('--seed <n>', 'fault-proxy: the first seed, default 1')
     .option('--quick', 'plan: few clusters of each family')

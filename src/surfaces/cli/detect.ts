@@ -29,11 +29,14 @@ async function detect({
       const text = `${new Date(finding.atMs).toISOString()} ${finding.level}: ${finding.text}`
       process.stdout.write(`${json ? findingLine(finding) : text}\n`)
     })
-    const { signalCount, badLineCount, firstBad } = summary
+    const { signalCount, badLineCount, firstBad, noticed } = summary
     if (firstBad) {
       process.stderr.write(
         `${files.trace}: ${badLineCount} of ${signalCount + badLineCount} lines left out; the first is line ${firstBad.line}: ${firstBad.why}\n`,
       )
+    }
+    for (const { count, first } of Object.values(noticed)) {
+      process.stderr.write(`${files.trace}: ${first}${count > 1 ? `, and ${count - 1} more of this sort` : ''}\n`)
     }
     return 0
   } catch (error) {

@@ -95,6 +95,8 @@ const GET_URL =
 /** The prober's window around a move: what a switch that learns late costs is part of it. */
 const BEFORE_MS = 500
 const AFTER_MS = 1_500
+const PROBED_LOOKS_LIMIT = 100
+const PROBED_LOOKS_APART_MS = 100
 const STDERR_LINES = 5
 /** QEMU tells its pause in whole milliseconds. */
 const QMP_RESOLUTION_MS = 1
@@ -153,6 +155,7 @@ export async function startRealGuests(options: RealGuestsOptions): Promise<RealG
     }
     await Promise.all(guests.map(({ vmid, node }) => boot(parts, vmid, node)))
     log(`${guests.length} guests have booted`)
+    await Promise.all(guests.map(({ vmid }) => probedLongEnough(parts, vmid)))
     return handle(parts)
   } catch (error) {
     await endRealGuests(dir)
@@ -285,6 +288,17 @@ async function attempt(parts: Parts, { guest, from, to, mayCommit = () => true }
   } catch (error) {
     return { is: 'stayed', text: error instanceof Error ? error.message : String(error) }
   }
+}
+
+/** A move right after the boot wants a window that begins before it. */
+async function probedLongEnough(parts: Parts, guest: Vmid): Promise<void> {
+  for (let look = 1; look <= PROBED_LOOKS_LIMIT; look++) {
+    const nowMs = Date.now()
+    const seen = await parts.prober.read(addressOf(parts, guest), { fromMs: nowMs - BEFORE_MS, toMs: nowMs })
+    if (seen !== 'unmeasured') return
+    await sleep(PROBED_LOOKS_APART_MS)
+  }
+  throw failed(`probe guest ${guest}`, new Error('it answers HTTP, and the prober has seen no answer of it'))
 }
 
 type Move = Pick<RealMove, 'guest' | 'from' | 'to' | 'beganAtMs' | 'endedAtMs' | 'bootIdBefore'>

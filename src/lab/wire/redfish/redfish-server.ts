@@ -37,6 +37,8 @@ export type RedfishOptions = {
   readonly certificate?: LabCertificate
   /** Whose BMC a node has. Absent: iDRAC, iLO and Supermicro in turn, in the order of the nodes. */
   readonly vendors?: Readonly<Record<string, VendorName>>
+  /** AccountService.HTTPBasicAuth 'Disabled', as administrators may set it: sessions only. */
+  readonly isBasicOff?: boolean
 }
 
 const PASSWORD_DIGITS = 16
@@ -57,6 +59,7 @@ type Call = {
   readonly body: unknown
 }
 type Service = {
+  readonly isBasicOff: boolean
   readonly lab: LabWorld
   readonly onChange: () => void
   readonly bmcOf: NodeName
@@ -96,7 +99,7 @@ export async function serveRedfish(options: RedfishOptions): Promise<ServedRedfi
 }
 
 function serviceOf(
-  { lab, onChange, vendors }: RedfishOptions,
+  { lab, onChange, vendors, isBasicOff = false }: RedfishOptions,
   bmcOf: NodeName,
   index: number,
   password: Secret,
@@ -112,7 +115,7 @@ function serviceOf(
   const sessions = new Set<string>()
   // Started anew, a BMC knows neither its sessions nor its subscriptions.
   const events = eventService({ vendor, paths, chassis, onReset: () => sessions.clear() })
-  return { lab, onChange, bmcOf, password, sessions, vendor, paths, events, hasRefusedChange: false }
+  return { lab, onChange, bmcOf, password, sessions, vendor, isBasicOff, paths, events, hasRefusedChange: false }
 }
 
 /** The same for the same seed, so that a control plane finds its lab again. It opens nothing but a simulation on loopback. */
@@ -229,10 +232,10 @@ function remove({ sessions, events, paths }: Service, { path }: Call): Reply {
 
 const same = (a: string, b: string) => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 
-function isSignedIn({ password, sessions, vendor }: Service, { headers }: Call): boolean {
+function isSignedIn({ password, sessions, isBasicOff }: Service, { headers }: Call): boolean {
   const token = headers['x-auth-token']
   if (typeof token === 'string') return sessions.has(token)
-  if (!vendor.takesBasic) return false
+  if (isBasicOff) return false
   const basic = Buffer.from(`${USER}:${password.reveal()}`).toString('base64')
   return same(headers.authorization ?? '', `Basic ${basic}`)
 }

@@ -28,8 +28,6 @@ export type Vendor = {
   /** The newer form beside the older one, or the older one alone. */
   readonly hasSubsystems: boolean
   readonly fanUnits: 'RPM' | 'Percent'
-  /** iLO's administrators may switch basic sign-in off, as AccountService.HTTPBasicAuth tells. */
-  readonly takesBasic: boolean
   readonly sendsStream: boolean
   /** Where an ETag is told, and whether a change needs one. */
   readonly etag: 'header' | 'weak-header' | 'body'
@@ -62,7 +60,6 @@ const IDRAC: Vendor = {
   expands: true,
   hasSubsystems: true,
   fanUnits: 'RPM',
-  takesBasic: true,
   sendsStream: true,
   etag: 'header',
   needsIfMatch: false,
@@ -100,7 +97,6 @@ const ILO: Vendor = {
   expands: true,
   hasSubsystems: false,
   fanUnits: 'Percent',
-  takesBasic: false,
   sendsStream: false,
   etag: 'weak-header',
   needsIfMatch: false,
@@ -126,7 +122,6 @@ const SUPERMICRO: Vendor = {
   expands: false,
   hasSubsystems: false,
   fanUnits: 'RPM',
-  takesBasic: true,
   sendsStream: false,
   etag: 'body',
   needsIfMatch: true,

@@ -48,6 +48,12 @@ export class TraceBuilder {
     return this
   }
 
+  /** A signal as it is. */
+  take(signal: Signal): this {
+    this.signals.push(signal)
+    return this
+  }
+
   event(atMs: number, event: BmcSignal['event']): this {
     this.signals.push({ ...this.times(atMs), is: 'bmc', event })
     if (event !== 'log-cleared') return this
