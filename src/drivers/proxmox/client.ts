@@ -2,8 +2,8 @@
 import { setTimeout as realPause } from 'node:timers/promises'
 import type { z } from 'zod'
 import { DriverError, type Retry } from '#domain/driver-error'
+import { limiter } from '#drivers/exec/limiter'
 import { type Entry, entryRing } from './entry-ring.ts'
-import { limiter } from './limiter.ts'
 import { parseAnswer, type Refusal, type Reply } from './schema.ts'
 import { type EntryPoint, type Method, type Params, type Transport, tlsTransport } from './transport.ts'
 
