@@ -2,6 +2,7 @@
 import { Agent, buildConnector } from 'undici'
 import type { Secret } from '#domain/secret'
 import { pinnedConnector, WrongCertificate } from '#drivers/tls/pinned-connector'
+import { readLimited, TooLarge } from '#drivers/tls/read-limited'
 
 export type EntryPoint = {
   readonly url: string
@@ -89,22 +90,6 @@ function encodeParams(params: Params | undefined): string {
   return form.toString()
 }
 
-/** Asked for again it would be as large again. */
-class TooLarge extends Error {
-  override readonly name = 'TooLarge'
-}
-
-async function readLimited(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of body) {
-    length += chunk.length
-    if (length > BODY_LIMIT_BYTES) throw new TooLarge(`the answer is larger than ${BODY_LIMIT_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 /** Happy eyeballs wraps refused connections in an AggregateError without a message. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
@@ -154,7 +139,7 @@ export function tlsTransport(entry: EntryPoint): Transport {
       body: inQuery ? null : encoded,
       signal,
     })
-    const body = await readLimited(response.body)
+    const body = await readLimited(response.body, BODY_LIMIT_BYTES)
     const { date } = response.headers
     return {
       is: 'answer',

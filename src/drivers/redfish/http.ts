@@ -2,6 +2,7 @@
 import { Agent, type Dispatcher } from 'undici'
 import { DriverError, type Retry } from '#domain/driver-error'
 import { pinnedConnector, WrongCertificate } from '#drivers/tls/pinned-connector'
+import { readLimited, TooLarge } from '#drivers/tls/read-limited'
 
 export type Resource = Readonly<Record<string, unknown>>
 
@@ -32,10 +33,6 @@ const BODY_LIMIT_BYTES = 16 * 1024 * 1024
 /** More at once slows many BMCs down: they work off one after the other. An event stream has a line of its own. */
 const CONNECTIONS = 2
 
-class TooLong extends Error {
-  override readonly name = 'TooLong'
-}
-
 export function redfishHttp(
   node: string,
   target: { url: string; fingerprint256?: string },
@@ -54,7 +51,11 @@ export function redfishHttp(
     send: async (ask) => {
       try {
         const response = await agent.request({ ...requestOf(origin, ask), signal: AbortSignal.timeout(deadlineMs) })
-        return { status: response.statusCode, body: await read(response), header: headerOf(response) }
+        return {
+          status: response.statusCode,
+          body: await readLimited(response.body, BODY_LIMIT_BYTES),
+          header: headerOf(response),
+        }
       } catch (cause) {
         throw failed(ask.doing, cause)
       }
@@ -88,24 +89,13 @@ const requestOf = (origin: string, { method, path, body, headers }: Ask) => ({
   body: body === undefined ? null : JSON.stringify(body),
 })
 
-async function read(response: Dispatcher.ResponseData): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-    length += chunk.length
-    if (length > BODY_LIMIT_BYTES) throw new TooLong(`the answer is larger than ${BODY_LIMIT_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 const headerOf = (response: Dispatcher.ResponseData) => (name: string) => {
   const value = response.headers[name]
   return Array.isArray(value) ? value[0] : value
 }
 
 const retryOf = (cause: unknown): Retry =>
-  cause instanceof WrongCertificate || cause instanceof TooLong ? 'never' : 'later'
+  cause instanceof WrongCertificate || cause instanceof TooLarge ? 'never' : 'later'
 
 function textOf(cause: unknown, deadlineMs: number): string {
   if (!(cause instanceof Error)) return String(cause)

@@ -2,6 +2,7 @@
 import { Agent } from 'undici'
 import { DriverError, type Retry } from '#domain/driver-error'
 import { pinnedConnector, WrongCertificate } from './pinned-connector.ts'
+import { readLimited, TooLarge } from './read-limited.ts'
 
 export type Trust = {
   /** SHA-256 of the one certificate that it must show. */
@@ -37,10 +38,6 @@ const CONNECT_LIMIT_MS = 5_000
 const CONNECTIONS_LIMIT = 2
 /** OpenSSL's and Node's words for a certificate that our authority does not vouch for. */
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_|ALTNAME/
-
-class TooLarge extends Error {
-  override readonly name = 'TooLarge'
-}
 
 export function jsonService(options: JsonServiceOptions): JsonService {
   const base = new URL(options.url)
@@ -97,17 +94,6 @@ export const basicAuthorization = (user: string, password: string) =>
 
 function retryOfStatus(status: number): Retry {
   return status >= 500 || status === 408 || status === 429 ? 'later' : 'never'
-}
-
-async function readLimited(body: AsyncIterable<Uint8Array>, limitBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of body) {
-    length += chunk.length
-    if (length > limitBytes) throw new TooLarge(`the answer is larger than ${limitBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 /** Undefined for what is no JSON: `undefined` itself never is. */
