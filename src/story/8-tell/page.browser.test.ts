@@ -4,7 +4,8 @@ import { createRequire } from 'node:module'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { customerStories } from './decide.ts'
-import { customerPage } from './page.ts'
+import { toHtml } from './document/to-html.ts'
+import { reportOf } from './report.ts'
 import { BAD_NIGHT, CUSTOMERS, GOOD_NIGHT, rowsOf } from './sample-journal.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
@@ -23,7 +24,7 @@ const FLAGS = [
 const PHONE_WIDTH = 320
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const stories = [GOOD_NIGHT, BAD_NIGHT].flatMap((night) => customerStories(rowsOf(night, sha256), CUSTOMERS))
-const pages = stories.map((story) => customerPage(story, { simulated: true, hoster: 'Example Hosting' }))
+const pages = stories.map((story) => toHtml(reportOf(story, { simulated: true, hoster: 'Example Hosting' })))
 
 describe.skipIf(!isThere)('in a real browser', () => {
   let browser: Browser
