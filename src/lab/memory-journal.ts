@@ -1,24 +1,32 @@
 /** The journal in memory: the same chain as in PostgreSQL, gone with the process. */
 import { createHash } from 'node:crypto'
+import { DriverError } from '#domain/driver-error'
 import type { JournalRow } from '#domain/event'
 import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
 import type { Clock } from '#ports/clock'
 import type { Appended, Journal } from '#ports/journal'
 
+/** As PostgreSQL's client says it of a server that is away. */
+export const DATABASE_AWAY_TEXT = 'connect ECONNREFUSED'
+
 type Listener = (row: JournalRow) => void
 
 export class MemoryJournal implements Journal {
   readonly #clock: Clock
+  readonly #isAway: () => boolean
   readonly #rowsOf = new Map<string, JournalRow[]>()
   readonly #rowOfKey = new Map<string, JournalRow>()
   readonly #listeners = new Set<Listener>()
 
-  constructor(clock: Clock) {
+  /** `isAway`: nothing is written or read meanwhile. */
+  constructor(clock: Clock, isAway: () => boolean = () => false) {
     this.#clock = clock
+    this.#isAway = isAway
   }
 
   async append(entry: Parameters<Journal['append']>[0]): Promise<Appended> {
     const atMs = await this.#clock.nowMs()
+    this.#refuseAway(`write ${entry.event.kind} into the journal`)
     const { maintenance, key } = entry
     const keyInAll = JSON.stringify([maintenance, key])
     const known = this.#rowOfKey.get(keyInAll)
@@ -36,7 +44,12 @@ export class MemoryJournal implements Journal {
   }
 
   async read(maintenance: JournalRow['maintenance'], afterSeq = 0): Promise<readonly JournalRow[]> {
+    this.#refuseAway('read the journal')
     return (this.#rowsOf.get(maintenance) ?? []).slice(afterSeq)
+  }
+
+  #refuseAway(doing: string): void {
+    if (this.#isAway()) throw new DriverError('postgres', doing, { retry: 'later', text: DATABASE_AWAY_TEXT })
   }
 
   /** Called with every new row, at once and in order; the answer ends it. */
