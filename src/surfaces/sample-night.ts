@@ -17,6 +17,7 @@ import {
 } from '#domain/ids'
 import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
 import type { ControlMessage, Stage, WorkOrder, WorkOrderAnswer } from '#domain/maintenance'
+import type { Sha256 } from '#domain/merkle'
 import { DEFAULT_FORECAST_MODEL, type Plan } from '#domain/plan'
 import { viewOf } from '#domain/view'
 
@@ -271,7 +272,8 @@ export const MOMENTS = {
 
 export type NightMoment = keyof typeof MOMENTS
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const sha256: Sha256 = (...pieces) =>
+  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 
 function rowAfter(previous: JournalRow | undefined, atMs: number, event: Event): JournalRow {
   const seq = (previous?.seq ?? 0) + 1

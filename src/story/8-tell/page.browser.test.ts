@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Sha256 } from '#domain/merkle'
 import { customerStories } from './decide.ts'
 import { toHtml } from './document/to-html.ts'
 import { reportOf } from './report.ts'
@@ -22,7 +23,8 @@ const FLAGS = [
   '--disable-sync',
 ]
 const PHONE_WIDTH = 320
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const sha256: Sha256 = (...pieces) =>
+  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 const stories = [GOOD_NIGHT, BAD_NIGHT].flatMap((night) => customerStories(rowsOf(night, sha256), CUSTOMERS))
 const pages = stories.map((story) => toHtml(reportOf(story, { simulated: true, hoster: 'Example Hosting' })))
 

@@ -5,6 +5,7 @@ import type { Customer } from '#domain/customer'
 import type { Event, JournalRow } from '#domain/event'
 import { customerId, maintenanceId, nodeName, type Vmid, vmid } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
+import type { Sha256 } from '#domain/merkle'
 import { calendarEntryOf } from './calendar.ts'
 import { type CustomerStory, customerStories, type RestartEstimate, storyAsTold } from './decide.ts'
 import { toHtml } from './document/to-html.ts'
@@ -25,7 +26,8 @@ import {
 } from './sample-journal.ts'
 import { stakeOf, summaryOf } from './summary.ts'
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const sha256: Sha256 = (...pieces) =>
+  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 const OPTIONS = { simulated: false, hoster: 'Example Hosting' }
 
 function storiesOf(events: readonly Timed[], customers: readonly Customer[] = CUSTOMERS, restart?: RestartEstimate) {
