@@ -1,8 +1,8 @@
 /** What a configuration may say: every key, its type, its default. */
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
-import { isTimeZone } from '#domain/customer'
 import type { StoryPolicy } from '#domain/policy'
+import { customerSchema, customersFromSchema } from './customers-schema.ts'
 import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
 import { secretSchema } from './secret-schema.ts'
 
@@ -195,22 +195,8 @@ export const configSchema = z
         .strict(),
     ]),
     nodes: z.record(z.string(), nodeSchema),
-    customers: z
-      .record(
-        z.string(),
-        z
-          .object({
-            name: z.string(),
-            language: z.enum(['en', 'fr', 'es']).default('en'),
-            mail: z.string().optional(),
-            timeZone: z
-              .string()
-              .refine(isTimeZone, 'no time zone has this name; write it like Europe/Madrid')
-              .default('UTC'),
-          })
-          .strict(),
-      )
-      .default({}),
+    customers: z.record(z.string(), customerSchema).default({}),
+    customersFrom: customersFromSchema.default('pool'),
     smtp: z
       .object({
         host: z.string(),
