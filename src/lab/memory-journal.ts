@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import { DriverError } from '#domain/driver-error'
 import type { JournalRow } from '#domain/event'
 import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
+import type { Sha256 } from '#domain/merkle'
+import { newSeal } from '#domain/seal'
 import type { Clock } from '#ports/clock'
 import type { Appended, Journal } from '#ports/journal'
 
@@ -11,17 +13,24 @@ export const DATABASE_AWAY_TEXT = 'connect ECONNREFUSED'
 
 type Listener = (row: JournalRow) => void
 
+type Habits = { readonly isAway?: () => boolean; readonly fresh?: () => string }
+
 export class MemoryJournal implements Journal {
   readonly #clock: Clock
   readonly #isAway: () => boolean
+  readonly #fresh: (() => string) | undefined
   readonly #rowsOf = new Map<string, JournalRow[]>()
   readonly #rowOfKey = new Map<string, JournalRow>()
   readonly #listeners = new Set<Listener>()
 
-  /** `isAway`: nothing is written or read meanwhile. */
-  constructor(clock: Clock, isAway: () => boolean = () => false) {
+  /**
+   * `isAway`: nothing is written or read meanwhile. `fresh`, where rows shall be sealed: 32 hex digits of chance at every call
+   * (sealing costs, and most nights need none).
+   */
+  constructor(clock: Clock, { isAway = () => false, fresh }: Habits = {}) {
     this.#clock = clock
     this.#isAway = isAway
+    this.#fresh = fresh
   }
 
   async append(entry: Parameters<Journal['append']>[0]): Promise<Appended> {
@@ -34,7 +43,8 @@ export class MemoryJournal implements Journal {
     const rows = this.#rowsOf.get(maintenance) ?? []
     const event = JSON.parse(JSON.stringify(entry.event)) as JournalRow['event']
     const prevHash = rows.at(-1)?.hash ?? CHAIN_START
-    const unhashed = { maintenance, seq: rows.length + 1, key, atMs, event, prevHash }
+    const seal = this.#fresh && newSeal(event, this.#fresh)
+    const unhashed = { maintenance, seq: rows.length + 1, key, atMs, event, prevHash, ...(seal && { seal }) }
     const row = { ...unhashed, hash: hashOfRow(unhashed, sha256) }
     rows.push(row)
     this.#rowsOf.set(maintenance, rows)
@@ -59,4 +69,5 @@ export class MemoryJournal implements Journal {
   }
 }
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const sha256: Sha256 = (...pieces) =>
+  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')

@@ -120,7 +120,7 @@ class Night {
       ...options.policy,
       plan: { ...options.snapshot.policy, ...options.policy?.plan },
     }
-    this.journal = new MemoryJournal(this.clock, () => this.#databaseBackAtMs > this.clock.trueMs)
+    this.journal = new MemoryJournal(this.clock, { isAway: () => this.#databaseBackAtMs > this.clock.trueMs })
     this.journal.onRow((row) => this.#onRow(row))
     const definitions: Record<string, SagaFunction> = {}
     this.#engine = new MemoryEngine({
