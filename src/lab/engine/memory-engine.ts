@@ -30,6 +30,8 @@ export type MemoryEngineOptions = {
   readonly restartAfterMs?: number
   /** Runs every act twice and throws the first answer away, as a crash between effect and record would. */
   readonly everyStepTwice?: boolean
+  /** Until when nothing can be recorded: the database is away. Whoever comes to a record waits. */
+  readonly storeAwayUntilMs?: () => number | undefined
   /** Around every act, for instance to make it fail. */
   readonly aroundAct?: <T>(where: { readonly saga: string; readonly step: string }, act: () => Promise<T>) => Promise<T>
 }
@@ -112,6 +114,10 @@ export class MemoryEngine implements SagaEngine {
   /** How many moments of death have been passed so far. */
   get boundaryCount(): number {
     return this.#boundaryCount
+  }
+
+  knows(id: string): boolean {
+    return this.#rows.has(id)
   }
 
   /** True once `id` is no longer running; asked synchronously, for `simulate`. */
@@ -239,10 +245,20 @@ export class MemoryEngine implements SagaEngine {
     if (kept && kept.name !== name)
       return fail(new NonDeterminism(`${row.id}#${position}: recorded as "${kept.name}", now it is "${name}"`))
     if (kept) return JSON.parse(kept.json) as Json
+    if (this.#isStoreAway) await this.#whileAway()
     const json = JSON.stringify(await body())
+    if (this.#isStoreAway) await this.#whileAway()
     if (!this.#survives(generation, `before the record of ${where}`)) return never()
     row.records[position] = { name, json }
     return this.#survives(generation, `after ${where}`) ? (JSON.parse(json) as Json) : never()
+  }
+
+  get #isStoreAway(): boolean {
+    return (this.#options.storeAwayUntilMs?.() ?? 0) > this.#options.clock.atMs
+  }
+
+  async #whileAway(): Promise<void> {
+    while (this.#isStoreAway) await this.#options.clock.sleepUntil(this.#options.storeAwayUntilMs?.() ?? 0)
   }
 
   async #act<T>(row: Row, moment: Moment, act: () => Promise<T>): Promise<T> {
