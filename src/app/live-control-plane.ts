@@ -26,6 +26,7 @@ import type {
   StartOutcome,
   StartRequest,
 } from './control-plane.ts'
+import { liveRehearsals } from './rehearsal/live-rehearsals.ts'
 
 export type LiveParts = {
   readonly cluster: ClusterName
@@ -70,6 +71,7 @@ export function liveControlPlane(
     findings: parts.findings,
     report: parts.readPage,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
+    rehearse: liveRehearsals(parts),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),
