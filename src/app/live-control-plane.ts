@@ -27,6 +27,7 @@ import type {
   StartRequest,
 } from './control-plane.ts'
 import { liveRehearsals } from './rehearsal/live-rehearsals.ts'
+import { reporting } from './reporting.ts'
 
 export type LiveParts = {
   readonly cluster: ClusterName
@@ -70,6 +71,7 @@ export function liveControlPlane(
     release: (id, release, key) => releaseStuck(parts, id, release, key),
     findings: parts.findings,
     report: parts.readPage,
+    reportAs: reporting(ports).report,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     rehearse: liveRehearsals(parts),
     nowMs: () => ports.clock.nowMs(),
