@@ -10,6 +10,7 @@ export type CommandModule = {
 
 export const COMMANDS: readonly CommandModule[] = [
   { names: ['plan', 'check-plan'], load: async () => (await import('./plan.ts')).addPlanCommands },
+  { names: ['rehearse'], load: async () => (await import('./rehearse.ts')).addRehearseCommand },
   { names: ['detect'], load: async () => (await import('./detect.ts')).addDetectCommand },
   { names: ['demo'], load: async () => (await import('./demo.ts')).addDemoCommand },
   { names: ['lab'], load: async () => (await import('./lab.ts')).addLabCommand },
