@@ -179,8 +179,8 @@ function inventoryOf(config: Config, places: Places): Inventory {
     customer: async (id: CustomerId) => {
       const known = config.customers[id]
       if (known === undefined) return undefined
-      const { name, language, mail } = known
-      return { id: customerId(id), name, language, ...(mail === undefined ? {} : { mail }) }
+      const { name, language, timeZone, mail } = known
+      return { id: customerId(id), name, language, timeZone, ...(mail === undefined ? {} : { mail }) }
     },
     ...(config.operatorMail === undefined ? {} : { operatorMail: config.operatorMail }),
     ...(config.technicianMail === undefined ? {} : { technicianMail: config.technicianMail }),

@@ -26,6 +26,7 @@ import type {
   StartOutcome,
   StartRequest,
 } from './control-plane.ts'
+import { reporting } from './reporting.ts'
 
 export type LiveParts = {
   readonly cluster: ClusterName
@@ -69,6 +70,7 @@ export function liveControlPlane(
     release: (id, release, key) => releaseStuck(parts, id, release, key),
     findings: parts.findings,
     report: parts.readPage,
+    reportAs: reporting(ports).report,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),

@@ -6,7 +6,19 @@ export type Customer = {
   readonly name: string
   readonly language: 'en' | 'fr' | 'es'
   readonly mail?: string
+  /** Of the database of time zones, such as Europe/Madrid; UTC where absent. */
+  readonly timeZone?: string
 }
 
 /** What one customer has at stake in one maintenance. */
 export type Stake = { readonly customer: Customer; readonly guests: readonly Vmid[] }
+
+/** Whether the runtime's database of time zones has it. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,6 +1,7 @@
 /** What a configuration may say: every key, its type, its default. */
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
+import { isTimeZone } from '#domain/customer'
 import type { StoryPolicy } from '#domain/policy'
 import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
 import { secretSchema } from './secret-schema.ts'
@@ -199,7 +200,15 @@ export const configSchema = z
       .record(
         z.string(),
         z
-          .object({ name: z.string(), language: z.enum(['en', 'fr', 'es']).default('en'), mail: z.string().optional() })
+          .object({
+            name: z.string(),
+            language: z.enum(['en', 'fr', 'es']).default('en'),
+            mail: z.string().optional(),
+            timeZone: z
+              .string()
+              .refine(isTimeZone, 'no time zone has this name; write it like Europe/Madrid')
+              .default('UTC'),
+          })
           .strict(),
       )
       .default({}),

@@ -67,6 +67,7 @@ export type NightResult = {
 const NIGHT_LIMIT_MS = 14 * 24 * 3_600_000
 const NIGHT_STARTS_AT_MS = Date.UTC(2026, 10, 23, 8)
 const RESTART_AFTER_MS = 5_000
+const CLICKS_AGAIN_AFTER_MS = 5_000
 const WATCH_EVERY_MS = 60_000
 
 /** Plays until the maintenance has ended. Throws when nothing waits and nothing happens, or the night never ends. */
@@ -119,13 +120,14 @@ class Night {
       ...options.policy,
       plan: { ...options.snapshot.policy, ...options.policy?.plan },
     }
-    this.journal = new MemoryJournal(this.clock)
+    this.journal = new MemoryJournal(this.clock, { isAway: () => this.#databaseBackAtMs > this.clock.trueMs })
     this.journal.onRow((row) => this.#onRow(row))
     const definitions: Record<string, SagaFunction> = {}
     this.#engine = new MemoryEngine({
       clock: this.clock,
       definitions,
       restartAfterMs: RESTART_AFTER_MS,
+      databaseAwayUntilMs: () => this.#databaseBackAtMs,
       ...options.engine,
     })
     this.#ports = this.#fenced({ ...labPorts(lab, options.storage), ...ports, journal: this.journal, clock })
@@ -166,7 +168,13 @@ class Night {
     const now = this.#due.filter((due) => due.atMs <= atMs)
     this.#due = this.#due.filter((due) => due.atMs > atMs)
     for (const { command } of now) this.#obey(command)
+    this.clock.jump(this.lab.state.cluster.controlClockOffsetMs ?? 0)
+    if (this.#databaseBackAtMs > this.lab.state.nowMs) return
     for (const answer of takeAnswers(this.lab.state)) this.#send({ answer: answer as unknown as Json })
+  }
+
+  get #databaseBackAtMs(): number {
+    return this.lab.state.cluster.databaseAwayUntilMs ?? Number.NEGATIVE_INFINITY
   }
 
   async result(): Promise<NightResult> {
@@ -177,7 +185,7 @@ class Night {
       log: renderLog(rows, this.#startMs),
       lab: this.lab,
       ending: last?.kind === 'maintenance-ended' ? last.ending : 'none',
-      endedAtMs: this.clock.atMs,
+      endedAtMs: this.clock.trueMs,
     }
   }
 
@@ -191,7 +199,7 @@ class Night {
     if (this.#options.endsWith?.(row)) this.#hasEnded = true
     if (row.seq === this.#options.crashAfterRow) this.#engine.crash()
     if (row.seq === this.#options.abortAfterRow)
-      this.#due.push({ atMs: row.atMs + 1000, command: { is: 'abort', reason: 'the operator said so' } })
+      this.#due.push({ atMs: this.clock.trueMs + 1000, command: { is: 'abort', reason: 'the operator said so' } })
     noteJournal(this.lab.state, event)
     if (event.kind === 'plan-proposed') this.#lastPlan = event.plan.id
     for (const line of this.#options.script) if (this.#isMeant(line, event)) this.#push(line)
@@ -208,10 +216,15 @@ class Night {
   #push({ when, command, line }: ScriptLine): void {
     if (when.is !== 'event') return
     this.#fired.add(line)
-    this.#due.push({ atMs: this.clock.atMs + when.delayMs, command })
+    this.#due.push({ atMs: this.clock.trueMs + when.delayMs, command })
   }
 
   #obey(command: Command): void {
+    // Whoever clicks while the database is away reads that it is, and clicks again.
+    if (command.is !== 'fault' && command.is !== 'crash' && this.#databaseBackAtMs > this.lab.state.nowMs) {
+      this.#due.push({ atMs: this.#databaseBackAtMs + CLICKS_AGAIN_AFTER_MS, command })
+      return
+    }
     switch (command.is) {
       case 'fault': {
         const answer = takeFault(this.lab.state, command.fault)
@@ -228,7 +241,7 @@ class Night {
         this.#engine.crash()
         return
       default:
-        this.#send({ control: this.#message(command) as unknown as Json })
+        this.#click({ control: this.#message(command) as unknown as Json })
     }
   }
 
@@ -254,6 +267,12 @@ class Night {
       case 'abort':
         return { kind: 'abort', by, reason: command.reason }
     }
+  }
+
+  /** Two clicks are two requests: each has a key of its own. */
+  #click(message: { readonly control: Json }): void {
+    this.#send(message)
+    if ((this.lab.state.doubleClicksUntilMs ?? 0) > this.lab.state.nowMs) this.#send(message)
   }
 
   #send(message: { readonly control: Json } | { readonly answer: Json }): void {

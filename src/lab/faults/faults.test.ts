@@ -25,6 +25,7 @@ const EXAMPLES: Record<string, unknown> = {
   'ceph-flag': { flag: 'norecover' },
   'after-repair': { effect: 'dimm-missing' },
   'clock-jump': { node: 'pve3', s: 42 },
+  'mail-bounces': { address: 'hands@hoster.example' },
   'osd-down': { osd: 0 },
   'power-restore': { policy: 'always-on' },
   'qdevice-down': { votes: 1 },

@@ -91,6 +91,7 @@ function addOutsider(world: World, { node, vmid, memoryBytes }: Outsider): void 
   const guest = createGuest(spec, true)
   guest.arrivedByOthersAtMs = world.nowMs
   guest.unlisted = true
+  guest.isOutsider = true
   if (world.nodes[node]?.state !== 'running') guest.runsOn = []
   world.guests[id] = guest
   markBehind(world, guest)

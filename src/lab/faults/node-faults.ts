@@ -22,6 +22,7 @@ type NodeFaults = Extract<
   | 'psu-lost'
   | `bmc-${string}`
   | 'sel-cleared'
+  | `signals-${string}`
   | 'locate-goes-out'
   | 'powers-on-by-itself'
   | 'power-restore'
@@ -95,6 +96,12 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
     if (bmc.locateOn) bmc.locateUntilMs = world.nowMs + afterS * 1000
   },
   'sel-cleared': (world, { node }) => wipeSel(world, nodeAt(world, node)),
+  'signals-twice': (world, { node, records }) => {
+    nodeAt(world, node).bmc.repeatsRecords = records
+  },
+  'signals-late': (world, { node, s }) => {
+    nodeAt(world, node).bmc.lateByMs = s * 1000
+  },
   'powers-on-by-itself': (world, { node: name, afterS }) => {
     const node = nodeAt(world, name)
     if (node.state === 'off') schedule(world, world.nowMs + afterS * 1000, { kind: 'powers-on-by-itself', node: name })
@@ -118,6 +125,10 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
     node.versions = { ...node.versions, qemu }
   },
   'clock-jump': (world, { node: name, s }) => {
+    if (name === undefined) {
+      world.cluster.controlClockOffsetMs = (world.cluster.controlClockOffsetMs ?? 0) + s * 1000
+      return
+    }
     const node = nodeAt(world, name)
     node.hardware = { ...node.hardware, clockSkewMs: s * 1000 }
     node.bmc.clockOffsetMs += s * 1000
@@ -153,7 +164,11 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
   'maintenance-mode-unavailable': (world) => {
     world.cluster.maintenanceModeAvailable = false
   },
-  'maintenance-mode-by-other': (world, { node }) => switchMaintenance(world, nodeAt(world, node), true),
+  'maintenance-mode-by-other': (world, { node: name }) => {
+    const node = nodeAt(world, name)
+    if (node.haMaintenance === 'off') node.maintenanceByOthers = true
+    switchMaintenance(world, node, true)
+  },
   'quorum-lost': (world, { forS }) => {
     world.cluster.quorumLostUntilMs = world.nowMs + forS * 1000
   },

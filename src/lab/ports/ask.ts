@@ -20,11 +20,15 @@ const PROXY_LIMIT_MS = 30_000
 /** Ceph's own word for a bucket that is not there. */
 const EINVAL = 22
 
+/** A mail server's word that this address does not exist. */
+const NO_SUCH_USER = 550
+
 const isLook = ({ method }: Call) => method === 'GET'
 
 /** Looks and what may be done twice may be repeated; after a POST one looks whether it was done. */
 const retryOf = (call: Call, status: number): Retry => {
   if (status === 401 || status === 403 || status === 400 || status === 501 || status === EINVAL) return 'never'
+  if (status === NO_SUCH_USER) return 'never'
   if (status === 595 || status === 596 || status === 504) return 'later'
   return call.method === 'POST' ? 'never' : 'later'
 }

@@ -34,6 +34,10 @@ export type World = {
   technician: WorldTechnician
   workOrders: WorldWorkOrder[]
   mails: WorldMail[]
+  /** Addresses whose mail server refuses for good; without one: all of them. */
+  mailBounces?: { address?: string; untilMs?: number }[]
+  /** What the operator clicks he clicks twice, until then. */
+  doubleClicksUntilMs?: number
   /** Published customers' pages; key: customer. */
   pages: Record<string, WorldPage>
   apiFaults: ApiFault[]
@@ -86,6 +90,8 @@ export type WorldCluster = {
   publishPending: boolean
   /** The database of the control plane is away until then. */
   databaseAwayUntilMs?: number
+  /** What the control plane's clock shows more (or less) than the world's. */
+  controlClockOffsetMs?: number
 }
 
 /**
@@ -151,6 +157,10 @@ export type WorldBmc = {
   locateLimitS?: number
   /** Its FRU is empty and its GUID unset: it cannot say who it is. */
   anonymous?: boolean
+  /** Every read of its log tells the last records again, so many of them. */
+  repeatsRecords?: number
+  /** A record shows in its log so long after it was written. */
+  lateByMs?: number
 }
 
 export type WorldNode = {
@@ -197,6 +207,8 @@ export type WorldNode = {
   /** Where faults pin these, HA's own bookkeeping leaves them alone. */
   lrmPinned: boolean
   haMaintenance: 'off' | 'requested' | 'on'
+  /** Somebody else switched it on. */
+  maintenanceByOthers?: true
   /** Shows in lists as it was last published. */
   listed: { online: boolean; atMs: number }
   /** After a repair: what the technician did to it, applied at the next boot. */
@@ -242,6 +254,8 @@ export type WorldGuest = {
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
+  /** A fault made it: nobody's plan knew of it, and its owner may take it away again. */
+  isOutsider?: true
   /** A real process stands behind it: its live moves last as long as that one's, and end as they end. */
   real?: true
   /** Of a real guest: every interval and gap that the real prober told of it, so that a page may say them. */
@@ -375,6 +389,8 @@ export type TechnicianDoes =
   | 'wrong-serial-first'
   | 'pulls-wrong-server'
   | 'never-answers'
+  | 'answers-twice'
+  | 'answers-late'
   | 'finds-nothing'
   | 'cannot'
   | 'leaves-fan-broken'
@@ -383,6 +399,8 @@ export type WorldTechnician = {
   does: TechnicianDoes
   arrivesAfterMin: number
   worksMin: number
+  /** Who answers late does so this long after his work. */
+  answersAfterMin: number
   /** Takes the power cords out while he works. */
   pullsCords: boolean
   name: string

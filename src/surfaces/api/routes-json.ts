@@ -5,7 +5,7 @@ import { ACTIONS, can } from '#domain/can'
 import { customerId } from '#domain/ids'
 import { statusOf, waitingIn } from '#domain/status'
 import { headOf, reportOf, type SeenKeys, sendAnswer, sendControl } from './act.ts'
-import { afterSeqOf, answerOf, controlOf, idOf, keyOf, releaseOf, startOf } from './input.ts'
+import { afterSeqOf, answerOf, controlOf, idOf, keyOf, releaseOf, reportFormOf, startOf } from './input.ts'
 import { notFound, notNow, ProblemError } from './problem.ts'
 import { ALERTS_PATH } from './routes-alerts.ts'
 
@@ -83,8 +83,15 @@ export function addJsonRoutes(
   })
 
   server.get('/api/maintenances/:id/reports/:customer', async (request, reply) => {
-    const { customer } = request.params as { customer: string }
-    const html = await reportOf(controlPlane, idOf(request.params), customerId(customer))
-    return reply.type('text/html; charset=utf-8').send(html)
+    const id = idOf(request.params)
+    const customer = customerId((request.params as { customer: string }).customer)
+    const { form, language } = reportFormOf(request.query)
+    if (form === undefined) {
+      return reply.type('text/html; charset=utf-8').send(await reportOf(controlPlane, id, customer))
+    }
+    const file = await controlPlane.reportAs({ maintenance: id, customer, form, ...(language && { language }) })
+    if (file === undefined) throw notFound(`report for ${customer}`)
+    const header = `inline; filename="${file.name}"`
+    return reply.type(file.type).header('content-disposition', header).send(Buffer.from(file.bytes))
   })
 }

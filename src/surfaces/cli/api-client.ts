@@ -105,6 +105,13 @@ export class ApiClient {
     return ((await this.#call('POST', '/api/maintenances', request)) as { id: string }).id
   }
 
+  async report(id: string, customer: string, query: URLSearchParams): Promise<Uint8Array> {
+    const path = `/api/maintenances/${encodeURIComponent(id)}/reports/${encodeURIComponent(customer)}?${query}`
+    const response = await this.#fetch(path, { method: 'GET', signal: AbortSignal.timeout(ANSWER_LIMIT_MS) })
+    if (!response.ok) throw problemOf(response.status, await response.text())
+    return new Uint8Array(await response.arrayBuffer())
+  }
+
   async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
     const response = await this.#fetch(path, {
       method,

@@ -128,3 +128,22 @@ test('a control plane that does not answer is said, with its address', async () 
   expect(code).toBe(1)
   expect(err).toContain('no answer from the control plane at http://127.0.0.1:9')
 })
+
+test('a report is written in the form and language that somebody needs', async () => {
+  const { url } = await at('over')
+  const report = (...args: readonly string[]) =>
+    coulisse('report', '--url', url, '--maintenance', NIGHT, '--customer', 'acorn', ...args)
+  expect((await report('--format', 'md')).out).toMatch(/^# Maintenance of node pve3/)
+  expect((await report('--format', 'md', '--lang', 'fr')).out).toMatch(/^# Maintenance du nœud pve3/)
+  expect((await report('--format', 'ics')).out).toContain('X-MAINTNOTE-OBJECT-ID:acorn-shop')
+  expect(JSON.parse((await report('--format', 'json')).out)).toMatchObject({
+    format: 'coulisse/report@1',
+    simulated: true,
+  })
+  const out = join(folder, 'acorn.pdf')
+  expect(await report('--format', 'pdf', '--out', out)).toMatchObject({ code: 0, out: '' })
+  expect((await readFile(out)).subarray(0, 5).toString()).toBe('%PDF-')
+  const unknown = await coulisse('report', '--url', url, '--maintenance', NIGHT, '--customer', 'nobody')
+  expect([unknown.code, unknown.out]).toEqual([1, ''])
+  expect(unknown.err).toContain('report for nobody')
+})

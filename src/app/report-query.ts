@@ -1,0 +1,16 @@
+/** Which report is asked for, and what comes back. */
+import type { Customer } from '#domain/customer'
+import type { CustomerId, MaintenanceId } from '#domain/ids'
+
+export const REPORT_FORMS = ['html', 'pdf', 'json', 'ics', 'md'] as const
+export type ReportForm = (typeof REPORT_FORMS)[number]
+
+export type ReportQuery = {
+  readonly maintenance: MaintenanceId
+  readonly customer: CustomerId
+  readonly form: ReportForm
+  /** Absent: the customer's own. */
+  readonly language?: Customer['language']
+}
+
+export type ReportFile = { readonly name: string; readonly type: string; readonly bytes: Uint8Array }
