@@ -5,6 +5,7 @@ import type { StoryPolicy } from '#domain/policy'
 import { customerSchema, customersFromSchema } from './customers-schema.ts'
 import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
 import { secretSchema } from './secret-schema.ts'
+import { watchdogSchema } from './watchdog.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
 
@@ -230,6 +231,8 @@ export const configSchema = z
     prometheus: prometheusSchema.optional(),
     alertmanager: alertmanagerSchema.optional(),
     netbox: netboxSchema.optional(),
+    /** Read by `./coulisse watchdog`; the control plane does not look at it. */
+    watchdog: watchdogSchema.optional(),
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */
     lab: z.object({ control: z.url() }).strict().optional(),
     policy: policySchema.default({}),

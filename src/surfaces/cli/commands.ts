@@ -15,6 +15,7 @@ export const COMMANDS: readonly CommandModule[] = [
   { names: ['demo'], load: async () => (await import('./demo.ts')).addDemoCommand },
   { names: ['lab'], load: async () => (await import('./lab.ts')).addLabCommand },
   { names: ['serve'], load: async () => (await import('./serve.ts')).addServeCommand },
+  { names: ['watchdog'], load: async () => (await import('./watchdog.ts')).addWatchdogCommand },
   { names: ['init'], load: async () => (await import('./init.ts')).addInitCommand },
   { names: ['doctor'], load: async () => (await import('./doctor.ts')).addDoctorCommand },
   { names: ['test'], load: async () => (await import('./test-command.ts')).addTestCommand },
