@@ -181,8 +181,15 @@ function inventoryOf(config: Config, places: Places): Inventory {
     customer: async (id: CustomerId) => {
       const known = config.customers[id]
       if (known === undefined) return undefined
-      const { name, language, timeZone, mail } = known
-      return { id: customerId(id), name, language, timeZone, ...(mail === undefined ? {} : { mail }) }
+      const { name, language, timeZone, mail, promisedAvailability } = known
+      return {
+        id: customerId(id),
+        name,
+        language,
+        timeZone,
+        ...(mail === undefined ? {} : { mail }),
+        ...(promisedAvailability === undefined ? {} : { promisedAvailability }),
+      }
     },
     ...(config.operatorMail === undefined ? {} : { operatorMail: config.operatorMail }),
     ...(config.technicianMail === undefined ? {} : { technicianMail: config.technicianMail }),
