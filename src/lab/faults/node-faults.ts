@@ -36,6 +36,7 @@ type NodeFaults = Extract<
   | 'chassis'
   | 'role'
   | `maintenance-mode-${string}`
+  | 'crm-master'
   | 'quorum-lost'
   | `corosync-${string}`
   | 'qdevice-down'
@@ -163,6 +164,9 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
   },
   'maintenance-mode-unavailable': (world) => {
     world.cluster.maintenanceModeAvailable = false
+  },
+  'crm-master': (world, { node }) => {
+    world.cluster.crmMaster = node
   },
   'maintenance-mode-by-other': (world, { node: name }) => {
     const node = nodeAt(world, name)
