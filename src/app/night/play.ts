@@ -19,6 +19,7 @@ import { VirtualClock } from '#lab/virtual-clock'
 import { createWorld } from '#lab/world/create'
 import { noteJournal } from '#lab/world/journal'
 import { LabWorld } from '#lab/world/lab-world'
+import type { World } from '#lab/world/state'
 import { takeAnswers } from '#lab/world/technician'
 import type { Ports } from '#ports/all'
 import type { SagaFunction } from '#ports/saga'
@@ -42,6 +43,8 @@ export type NightOptions = {
   readonly abortAfterRow?: number
   readonly startAtMs?: number
   readonly limitMs?: number
+  /** Changes the world before anything begins: what is true and no look tells. */
+  readonly shape?: (world: World) => void
   /** Drivers in the place of some of the lab's own ports. */
   readonly outside?: (lab: LabWorld, clock: VirtualClock) => Promise<Outside>
   /** Ends the night before the maintenance has ended: asked with every row. */
@@ -83,7 +86,9 @@ const START_TRIES_LIMIT = 288
 export async function playNight(options: NightOptions): Promise<NightResult> {
   const { snapshot, seed, startAtMs = NIGHT_STARTS_AT_MS } = options
   const clock = new VirtualClock(startAtMs)
-  const lab = new LabWorld(createWorld({ snapshot, seed, startAtMs }))
+  const world = createWorld({ snapshot, seed, startAtMs })
+  options.shape?.(world)
+  const lab = new LabWorld(world)
   const outside = await options.outside?.(lab, clock)
   try {
     const night = new Night(options, { lab, clock, ports: outside?.ports ?? {} })

@@ -10,9 +10,10 @@ import type { Board } from './board.ts'
 import { lowerBoundS } from './bound.ts'
 import { afterOf, bestDraft, type Draft } from './draft.ts'
 import { explainUnplaced } from './explain.ts'
-import { chooseParallel, type DraftMove, overruns, type TimedMove } from './forecast.ts'
+import { type DraftMove, overruns, type TimedMove } from './forecast.ts'
 import { wayHomeOf } from './plan-way-home.ts'
 import { checkReserve, type Reserve } from './reserve.ts'
+import { scheduleMoves } from './schedule.ts'
 import { decideStopped } from './stopped.ts'
 import { draftHop } from './way-home.ts'
 
@@ -40,8 +41,7 @@ export function proposePlan(request: PlanRequest): Plan {
   const spare = spareOf(draft.board, reserveNodes, draft.reserve)
   const stopped = decideStopped(draft.board, draft.order.hops)
   const drafts = [...draft.order.hops.flatMap((hop) => draftHop(draft.board, hop)), ...stopped.moves]
-  drafts.sort((a, b) => a.step - b.step || b.guest.residentBytes - a.guest.residentBytes || a.guest.vmid - b.guest.vmid)
-  const { parallel, moves, makespanS } = chooseParallel(drafts, model, policy.parallelMigrations)
+  const { parallel, moves, makespanS } = scheduleMoves(drafts, model, policy.parallelMigrations)
   const left = explainUnplaced(draft.board, draft.unplaced, draft.order.stuck)
   const blockers = [
     ...nodeBlockers(request, drain),
