@@ -58,7 +58,7 @@ const MENDS = {
     world.cluster.maintenanceModeAvailable = true
   },
   'maintenance-mode-by-other': (world, about) => {
-    for (const node of nodesOf(world, about)) switchMaintenance(world, node, false)
+    for (const node of nodesOf(world, about)) switchMaintenance(world, node, false, 'others')
   },
   'corosync-link-down': (world) => {
     world.cluster.corosyncLinksDown = []

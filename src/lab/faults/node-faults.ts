@@ -153,7 +153,7 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
   'maintenance-mode-unavailable': (world) => {
     world.cluster.maintenanceModeAvailable = false
   },
-  'maintenance-mode-by-other': (world, { node }) => switchMaintenance(world, nodeAt(world, node), true),
+  'maintenance-mode-by-other': (world, { node }) => switchMaintenance(world, nodeAt(world, node), true, 'others'),
   'quorum-lost': (world, { forS }) => {
     world.cluster.quorumLostUntilMs = world.nowMs + forS * 1000
   },
