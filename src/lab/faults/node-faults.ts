@@ -168,11 +168,7 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
   'crm-master': (world, { node }) => {
     world.cluster.crmMaster = node
   },
-  'maintenance-mode-by-other': (world, { node: name }) => {
-    const node = nodeAt(world, name)
-    if (node.haMaintenance === 'off') node.maintenanceByOthers = true
-    switchMaintenance(world, node, true)
-  },
+  'maintenance-mode-by-other': (world, { node }) => switchMaintenance(world, nodeAt(world, node), true, 'others'),
   'quorum-lost': (world, { forS }) => {
     world.cluster.quorumLostUntilMs = world.nowMs + forS * 1000
   },
