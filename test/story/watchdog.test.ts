@@ -1,5 +1,6 @@
 /** The control plane dies for hours after it has switched a node off. Nobody renews the lease; the watchdog, outside, sees it. */
 import { expect, test } from 'vitest'
+import { brokenIn } from '#app/chaos/end-state'
 import { lookAround } from '#app/watchdog/look'
 import { type Round, watchOnce } from '#app/watchdog/round'
 import { DriverError } from '#domain/driver-error'
@@ -14,7 +15,7 @@ import { powerOn, setFlag } from '#lab/world/commands'
 import { noteJournal } from '#lab/world/journal'
 import { EMPTY_LEDGER, type Shout } from '#story/watchdog/ledger'
 import { releaseLease } from '#story/watchdog/release'
-import { brokenIn, leaseOf, playCalm } from './night-kit.ts'
+import { leaseOf, playCalm } from './night-kit.ts'
 
 const pve3 = nodeName('pve3')
 const MINUTE_MS = 60_000
