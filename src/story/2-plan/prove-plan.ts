@@ -1,5 +1,5 @@
 /** The plan with an exact solver beside it: proofs of what cannot be, the end states that our search missed, and small drains evened out. */
-import type { Plan } from '#domain/plan'
+import type { Plan, PlanProof } from '#domain/plan'
 import type { Solver } from '#ports/solver'
 import type { BoardInput } from './board.ts'
 import { type PlanRequest, proposePlan } from './decide.ts'
@@ -62,6 +62,8 @@ export async function provePlan(
   if (isAnyResidentMoved) return plannedBy(request, await wordOnResidents(solver, input, limits))
   const leaving = own.moves.filter(({ mode }) => mode !== 'offline').length
   if (!own.feasible || leaving === 0 || leaving > EVENED_GUESTS_LIMIT) return own
+  const atLeast = fullestBefore(request)
+  if (fullest(own) <= atLeast + ROUNDING) return withBound(own, atLeast)
   return evened(request, own, solver, limits)
 }
 
@@ -115,8 +117,24 @@ async function evened(request: PlanRequest, own: Plan, solver: Solver, limits: S
     word: { placement: 'exists', ends, leastResidents: 0, fullestAtLeastFraction },
   })
   if (isMoreEven(other, own)) return other
-  return own.proof === undefined ? own : { ...own, proof: { ...own.proof, solver: 'answered', fullestAtLeastFraction } }
+  return withBound(own, fullestAtLeastFraction, 'answered')
 }
+
+/** Who is not moved goes on filling his node. */
+function fullestBefore({ cluster, drain }: PlanRequest): number {
+  const bytes = new Map(cluster.nodes.map(({ name, memoryUsedBytes }) => [name, memoryUsedBytes]))
+  for (const { node, status, memoryBytes } of cluster.guests)
+    if (status === 'running') bytes.set(node, (bytes.get(node) ?? 0) + memoryBytes)
+  const stay = cluster.nodes.filter(({ name }) => !drain.includes(name))
+  return Math.max(0, ...stay.map(({ name, memoryBytes }) => (bytes.get(name) ?? 0) / memoryBytes))
+}
+
+function withBound(plan: Plan, fullestAtLeastFraction: number, solver: PlanProof['solver'] = 'not-asked'): Plan {
+  return plan.proof === undefined ? plan : { ...plan, proof: { ...plan.proof, solver, fullestAtLeastFraction } }
+}
+
+/** Of the fractions in a plan. */
+const ROUNDING = 1e-4
 
 function isMoreEven(other: Plan, own: Plan): boolean {
   const pausesMs = ({ moves }: Plan) => moves.reduce((sum, { forecastBlackoutMs }) => sum + forecastBlackoutMs, 0)
