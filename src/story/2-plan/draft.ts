@@ -21,8 +21,11 @@ export type Draft = {
 const ORDERINGS: readonly Ordering[] = ['constrained-first', 'memory-first', 'cpu-first', 'small-first']
 /** Larger clusters have too many sequences to look at, and room enough to do without. */
 const SHUFFLED_UNITS_LIMIT = 80
-/** Of one try, where guests would be left behind. */
+/** Of one try, where guests would be left behind; of large clusters fewer, for it shall not take longer. */
+const LOOKS = 40_000
 const LONG_LOOKS = 80_000
+const LARGE_LOOKS = 10_000
+const LARGE_GUESTS = 400
 
 /**
  * Tries several orders of choosing; stops at the first that leaves nothing to wish for. `ends`: where somebody else (a solver) would have
@@ -30,7 +33,8 @@ const LONG_LOOKS = 80_000
  */
 export function bestDraft(input: BoardInput, reserveNodes: number, ends?: Ends): Draft {
   const strict = bestOfStrict(input, reserveNodes)
-  const own = isAnyCrowded(strict) ? better(strict, bestOfLax(input, reserveNodes)) : strict
+  const isMoreTried = isAnyCrowded(strict) && (isAnyOver(strict.board) || !isLarge(input))
+  const own = isMoreTried ? better(strict, bestOfLax(input, reserveNodes)) : strict
   return ends === undefined ? own : better(own, draftTo(laxly(input), reserveNodes, ends))
 }
 
@@ -43,15 +47,28 @@ const isAnyCrowded = ({ board, unplaced, order }: Draft): boolean =>
   [...unplaced, ...order.stuck].some((unit) => board.candidatesOf(unit).length > 0)
 
 function bestOfStrict(input: BoardInput, reserveNodes: number): Draft {
-  let best = draftPlan(input, reserveNodes, ORDERINGS[0] ?? 'constrained-first')
+  const looks = looksFor(input, LOOKS)
+  let best = draftPlan(input, reserveNodes, ORDERINGS[0] ?? 'constrained-first', looks)
   for (const ordering of ORDERINGS.slice(1)) {
     const [left, residents, dislikes, unmet] = best.figures
     const isSumShort = !best.reserve.holds && best.reserve.memoryShortBytes + best.reserve.cpuShortCores > 0
     if (left === 0 && residents === 0 && dislikes === 0 && (unmet === 0 || isSumShort)) break
-    best = better(best, draftPlan(input, reserveNodes, ordering))
+    best = better(best, draftPlan(input, reserveNodes, ordering, looks))
   }
   if (!isAnyCrowded(best) || best.board.units.length > SHUFFLED_UNITS_LIMIT) return best
   return better(best, draftByShuffle(input, reserveNodes))
+}
+
+const isLarge = ({ cluster }: BoardInput): boolean => cluster.guests.length > LARGE_GUESTS
+
+const looksFor = (input: BoardInput, looks: number): number => (isLarge(input) ? LARGE_LOOKS : looks)
+
+/** A node that takes guests was over its limit before anything moved. */
+function isAnyOver({ input, takers, memoryLimit, cpuLimit }: Board): boolean {
+  const { memory, cpu } = new Board(input)
+  return takers.some(
+    (node) => (memory[node] ?? 0) > (memoryLimit[node] ?? 0) || (cpu[node] ?? 0) > (cpuLimit[node] ?? 0),
+  )
 }
 
 /**
@@ -60,10 +77,11 @@ function bestOfStrict(input: BoardInput, reserveNodes: number): Draft {
  */
 function bestOfLax(input: BoardInput, reserveNodes: number): Draft {
   const lax = laxly(input)
-  let best = draftPlan(lax, reserveNodes, ORDERINGS[0] ?? 'constrained-first', LONG_LOOKS)
+  const looks = looksFor(input, LONG_LOOKS)
+  let best = draftPlan(lax, reserveNodes, ORDERINGS[0] ?? 'constrained-first', looks)
   for (const ordering of ORDERINGS.slice(1)) {
     if (best.figures[0] === 0) break
-    best = better(best, draftPlan(lax, reserveNodes, ordering, LONG_LOOKS))
+    best = better(best, draftPlan(lax, reserveNodes, ordering, looks))
   }
   if (!isAnyCrowded(best) || best.board.units.length > SHUFFLED_UNITS_LIMIT) return best
   return better(best, draftByShuffle(lax, reserveNodes))
@@ -84,7 +102,7 @@ const leavingOf = (board: Board): readonly Unit[] => {
   return board.units.filter(({ home }) => drained.has(home))
 }
 
-function draftPlan(input: BoardInput, reserveNodes: number, ordering: Ordering, looks?: number): Draft {
+function draftPlan(input: BoardInput, reserveNodes: number, ordering: Ordering, looks: number): Draft {
   const sketch = new Board(input)
   const movable = leavingOf(sketch).filter((unit) => sketch.candidatesOf(unit).length > 0)
   const placed = place(sketch, movable, ordering, looks)
