@@ -5,6 +5,7 @@ import type { ClusterName, CustomerId, MaintenanceId, NodeName } from '#domain/i
 import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
 import type { MaintenanceView } from '#domain/view'
 import type { AlertReceiver } from './alerts.ts'
+import type { Rehearses } from './rehearsal/live-rehearsals.ts'
 import type { ReportFile, ReportQuery } from './report-query.ts'
 
 export type MaintenanceHead = {
@@ -67,6 +68,8 @@ export type ControlPlane = {
   report(id: MaintenanceId, customer: CustomerId): Promise<{ readonly path: string; readonly html: string } | undefined>
   /** Keeps a technician's picture and returns the name under which an answer may list it; absent: no pictures are taken. */
   keepPhoto?(id: MaintenanceId, photo: Photo): Promise<string>
+  /** A drain and all that follows, played on simulated twins of the cluster as it is now; nothing is touched. Takes its time. */
+  readonly rehearse?: Rehearses
   /** The clock of the story: the lab's where the lab is behind. */
   nowMs(): Promise<number>
   /** Present where Alertmanager may send us its alerts: to the API itself, or to a listener of its own. */

@@ -22,6 +22,7 @@ import type { Storage } from '#ports/storage'
 import { type Bmcs, bmcsOf } from './bmcs.ts'
 import type { Config } from './config/schema.ts'
 import { secretOf } from './config/secrets.ts'
+import { customerRuleOf } from './customers.ts'
 import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
 import type { KeptPlaces, Places } from './places.ts'
 import { placesFor } from './places-of-config.ts'
@@ -56,6 +57,7 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
     place: (node) => domainsOf(config, places, node),
     roles: rolesOf(config),
+    customerOf: customerRuleOf(config.customersFrom, baseDir),
     ...(manager === undefined ? {} : { haManager: manager }),
   })
   const pages = filePublisher(`${config.stateDir}/reports`)

@@ -26,6 +26,7 @@ import type {
   StartOutcome,
   StartRequest,
 } from './control-plane.ts'
+import { liveRehearsals } from './rehearsal/live-rehearsals.ts'
 import { reporting } from './reporting.ts'
 
 export type LiveParts = {
@@ -72,6 +73,7 @@ export function liveControlPlane(
     report: parts.readPage,
     reportAs: reporting(ports).report,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
+    rehearse: liveRehearsals(parts),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),

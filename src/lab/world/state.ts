@@ -181,6 +181,8 @@ export type WorldNode = {
   memoryBytes: number
   memoryUsedBytes: number
   linkBitsPerSecond: number
+  /** The part of its link that streams get; absent: 0.88, the contracts' 8.8 of 10 Gbit/s. */
+  linkShare?: number
   storages: NodeStorage[]
   bridges: string[]
   /** Snapshot said maintenance, or an operator cordoned it. */

@@ -23,6 +23,10 @@ export function addPlanCommands(program: Command): void {
     .option('--policy <file>', "policy fields that win over the snapshot's own")
     .option('--json', 'the plan as coulisse/plan@1')
     .option('--svg <file>', 'the schedule as a Gantt chart, besides')
+    .addHelpText(
+      'after',
+      '\nTo play the plan on a simulated twin first: coulisse rehearse --snapshot FILE --drain NODE',
+    )
     .action(runPlan)
   const check = program
     .command('check-plan')
