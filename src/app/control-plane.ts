@@ -5,6 +5,7 @@ import type { ClusterName, CustomerId, MaintenanceId, NodeName } from '#domain/i
 import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
 import type { MaintenanceView } from '#domain/view'
 import type { AlertReceiver } from './alerts.ts'
+import type { EvidenceDesk } from './evidence/desk.ts'
 
 export type MaintenanceHead = {
   readonly id: MaintenanceId
@@ -64,6 +65,8 @@ export type ControlPlane = {
   report(id: MaintenanceId, customer: CustomerId): Promise<{ readonly path: string; readonly html: string } | undefined>
   /** Keeps a technician's picture and returns the name under which an answer may list it; absent: no pictures are taken. */
   keepPhoto?(id: MaintenanceId, photo: Photo): Promise<string>
+  /** What customers check offline, and the journal's published roots; absent where the journal is not kept for long. */
+  readonly evidence?: EvidenceDesk
   /** The clock of the story: the lab's where the lab is behind. */
   nowMs(): Promise<number>
   /** Present where Alertmanager may send us its alerts: to the API itself, or to a listener of its own. */

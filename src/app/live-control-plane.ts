@@ -38,6 +38,7 @@ export type LiveParts = {
   readonly subscribe: (listener: (row: JournalRow) => void) => () => void
   readonly readPage: (id: MaintenanceId, customer: CustomerId) => Promise<{ path: string; html: string } | undefined>
   readonly keepPhoto?: ControlPlane['keepPhoto']
+  readonly evidence?: ControlPlane['evidence']
   readonly simulated: boolean
   readonly alerts?: ControlPlane['alerts']
 }
@@ -70,6 +71,7 @@ export function liveControlPlane(
     findings: parts.findings,
     report: parts.readPage,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
+    ...(parts.evidence === undefined ? {} : { evidence: parts.evidence }),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),

@@ -14,7 +14,8 @@ export type Scalar = null | boolean | number | string | readonly never[] | { rea
 /** A tree of which some leaves are shown: a string is the hash of all below that is hidden. */
 export type PrunedTree = string | Part | readonly [PrunedTree, PrunedTree]
 
-const ERASED = '[erased]'
+/** What a text reads that was erased. */
+export const ERASED = '[erased]'
 const SALT_DIGITS = 32
 
 /** Strings under these keys may name a customer, a guest or a person: what people and systems wrote, and who they are. */

@@ -6,6 +6,7 @@ import { SeenKeys } from './act.ts'
 import { addFormParsers } from './forms.ts'
 import { type Problem, ProblemError, problemOf, sendProblem } from './problem.ts'
 import { addAlertRoute } from './routes-alerts.ts'
+import { addEvidenceRoutes } from './routes-evidence.ts'
 import { addJsonRoutes } from './routes-json.ts'
 import { addPageRoutes } from './routes-pages.ts'
 import { addStreamRoute } from './stream.ts'
@@ -41,6 +42,7 @@ export function buildServer(controlPlane: ControlPlane, options: ServerOptions):
   addJsonRoutes(server, controlPlane, context)
   addStreamRoute(server, controlPlane)
   if (controlPlane.alerts?.isOnApi === true) addAlertRoute(server, controlPlane.alerts.receiver)
+  addEvidenceRoutes(server, controlPlane)
   addPageRoutes(server, controlPlane, context)
   return server
 }
