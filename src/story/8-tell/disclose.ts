@@ -3,7 +3,7 @@ import type { Act } from '#domain/act'
 import type { Event, JournalRow } from '#domain/event'
 import type { CustomerId, Vmid } from '#domain/ids'
 import type { Part } from '#domain/seal'
-import { sampleId } from './guest-story.ts'
+import { readingId, sampleId } from './guest-story.ts'
 import type { Redact } from './redact.ts'
 
 /** Samples hold the figures that somebody measured; they are shown apart from their entry, each by itself. */
@@ -40,11 +40,11 @@ export function disclosureOf({ seq, event }: JournalRow, own: Own): Disclosure |
   const roots = [...HEAD, ...fields.map((field) => `/event/${field}`)]
   return {
     shows: isBelow(roots),
-    samples: samples.map(({ guest, field }) => ({ id: sampleId(seq, guest), shows: isBelow([`/event/${field}`]) })),
+    samples: samples.map(({ idIn, field }) => ({ id: idIn(seq), shows: isBelow([`/event/${field}`]) })),
   }
 }
 
-type SampleField = { readonly guest: Vmid; readonly field: string }
+type SampleField = { readonly idIn: (seq: number) => string; readonly field: string }
 type Fields = readonly [fields: readonly string[], samples: readonly SampleField[]]
 
 function fieldsOf(event: Event, own: Own): Fields | undefined {
@@ -59,7 +59,7 @@ function fieldsOf(event: Event, own: Own): Fields | undefined {
       return didFields(event, own)
     case 'pause-over-budget':
       if (!own.guests.has(event.guest)) return undefined
-      return [['guest', 'budgetMs'], [{ guest: event.guest, field: 'blackoutMs' }]]
+      return [['guest', 'budgetMs'], [{ idIn: (seq) => sampleId(seq, event.guest), field: 'blackoutMs' }]]
     case 'guest-moved-by-others':
       return own.guests.has(event.guest) ? [['guest', 'from', 'to'], []] : undefined
     case 'probe-read':
@@ -83,17 +83,17 @@ function didFields({ act, outcome }: Extract<Event, { kind: 'did' }>, own: Own):
   const field = 'outcome/measured'
   return [
     ['act', 'outcome/is', 'outcome/at', ...(isMeasured ? [] : [field])],
-    isMeasured ? [{ guest: act.guest, field }] : [],
+    isMeasured ? [{ idIn: (seq) => sampleId(seq, act.guest), field }] : [],
   ]
 }
 
 function readingFields({ customer, readings }: Extract<Event, { kind: 'probe-read' }>, own: Own): Fields | undefined {
   if (customer !== own.customer) return undefined
-  const ownReadings = readings.flatMap((reading, index) =>
-    own.guests.has(reading.guest) ? [{ is: reading.is, guest: reading.guest, field: `readings/#${index}` }] : [],
-  )
-  const [measured, unmeasured] = [true, false].map((wanted) =>
-    ownReadings.filter(({ is }) => (is === 'measured') === wanted),
-  ) as [typeof ownReadings, typeof ownReadings]
-  return [['customer', ...unmeasured.map(({ field }) => field)], measured]
+  const placed = readings.map((reading, index) => ({ reading, field: `readings/#${index}` }))
+  const mine = placed.filter(({ reading }) => own.guests.has(reading.guest))
+  const unmeasured = mine.filter(({ reading }) => reading.is === 'unmeasured').map(({ field }) => field)
+  const measured = mine
+    .filter(({ reading }) => reading.is === 'measured')
+    .map(({ reading, field }): SampleField => ({ idIn: (seq) => readingId(seq, reading), field }))
+  return [['customer', ...unmeasured], measured]
 }

@@ -44,7 +44,13 @@ export type OverBudget = {
 }
 
 /** One figure about one guest, as the journal holds it: the row's seq, and whose figure. */
-export const sampleId = (seq: number, guest: Vmid, by?: string) => `${seq}:${guest}${by === undefined ? '' : `:${by}`}`
+export const sampleId = (seq: number, guest: Vmid) => `${seq}:${guest}`
+
+/** A guest may have several readings in one row: by several witnesses, or in several pieces. */
+export const readingId = (seq: number, { guest, by = '', fromMs }: ReadingKey) =>
+  `${seq}:${guest}:${by}:${fromMs ?? ''}`
+
+type ReadingKey = { readonly guest: Vmid; readonly by?: string; readonly fromMs?: number }
 
 /** An origin, and the row that says it. */
 export type OwnOrigin = Origin & { readonly entry?: number }

@@ -2,7 +2,7 @@
 import type { JournalRow } from '#domain/event'
 import type { CustomerId, Vmid } from '#domain/ids'
 import type { ProbeReading } from '#domain/measurement'
-import { type GuestStory, isMoved, type MoveStory, sampleId } from './guest-story.ts'
+import { type GuestStory, isMoved, type MoveStory, readingId } from './guest-story.ts'
 import type { Redact } from './redact.ts'
 
 export type ProbeStory = {
@@ -39,7 +39,7 @@ export function probeStory(rows: readonly JournalRow[], { customer, guests, reda
       (reading): ToldReading =>
         reading.is === 'unmeasured'
           ? { ...reading, reason: redact(reading.reason) }
-          : { ...reading, sample: sampleId(reading.entry, reading.guest) },
+          : { ...reading, sample: readingId(reading.entry, reading) },
     )
   const measured = readings.flatMap((reading) => (reading.is === 'measured' ? [reading] : []))
   const [worst] = [...measured].sort((a, b) => gapOf(b) - gapOf(a))

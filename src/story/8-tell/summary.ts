@@ -2,7 +2,7 @@
 import type { Vmid } from '#domain/ids'
 import type { CustomerStory } from './decide.ts'
 import { type Formats, formatsFor } from './formats.ts'
-import { isHome, isMoved, type MoveStory, sampleId } from './guest-story.ts'
+import { isHome, isMoved, type MoveStory, readingId } from './guest-story.ts'
 import { wordsFor } from './languages.ts'
 import type { PartWord, Span, Words } from './words.ts'
 
@@ -245,7 +245,7 @@ function details({ guests, probe, customer }: CustomerStory): readonly Told[] {
   const nameOf = (guest: Vmid) => guests.find(({ vmid }) => vmid === guest)?.name ?? String(guest)
   const readings = probe.readings.map((reading): Told => {
     const { entry, sample, guest } = reading
-    const rests = { id: `probe ${sampleId(entry, guest)}`, entries: [entry] }
+    const rests = { id: `probe ${readingId(entry, reading)}`, entries: [entry] }
     if (reading.is === 'unmeasured')
       return { ...rests, text: `${nameOf(guest)}. ${label.probe}${label.colon}${label.unmeasured}.` }
     const { sentCount, lostCount, longestGapMs, intervalMs } = reading
