@@ -40,6 +40,7 @@ export type LiveParts = {
   readonly subscribe: (listener: (row: JournalRow) => void) => () => void
   readonly readPage: (id: MaintenanceId, customer: CustomerId) => Promise<{ path: string; html: string } | undefined>
   readonly keepPhoto?: ControlPlane['keepPhoto']
+  readonly evidence?: ControlPlane['evidence']
   readonly simulated: boolean
   readonly alerts?: ControlPlane['alerts']
 }
@@ -80,6 +81,7 @@ export function liveControlPlane(
     monthReports: reports.month,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     rehearse: liveRehearsals(parts),
+    ...(parts.evidence === undefined ? {} : { evidence: parts.evidence }),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),
