@@ -24,6 +24,7 @@ import type { Storage } from '#ports/storage'
 import { type Bmcs, bmcsOf } from './bmcs.ts'
 import type { Config } from './config/schema.ts'
 import { secretOf } from './config/secrets.ts'
+import { customerRuleOf } from './customers.ts'
 import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
 import type { KeptPlaces, Places } from './places.ts'
 import { placesFor } from './places-of-config.ts'
@@ -59,6 +60,7 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
     linkBitsPerSecond: (node) => config.nodes[node]?.linkBitsPerSecond ?? 10e9,
     place: (node) => domainsOf(config, places, node),
     roles: rolesOf(config),
+    customerOf: customerRuleOf(config.customersFrom, baseDir),
     ...(manager === undefined ? {} : { haManager: manager }),
   })
   const highs = new HighsSolver()
@@ -185,8 +187,15 @@ function inventoryOf(config: Config, places: Places): Inventory {
     customer: async (id: CustomerId) => {
       const known = config.customers[id]
       if (known === undefined) return undefined
-      const { name, language, mail } = known
-      return { id: customerId(id), name, language, ...(mail === undefined ? {} : { mail }) }
+      const { name, language, timeZone, mail, promisedAvailability } = known
+      return {
+        id: customerId(id),
+        name,
+        language,
+        timeZone,
+        ...(mail === undefined ? {} : { mail }),
+        ...(promisedAvailability === undefined ? {} : { promisedAvailability }),
+      }
     },
     ...(config.operatorMail === undefined ? {} : { operatorMail: config.operatorMail }),
     ...(config.technicianMail === undefined ? {} : { technicianMail: config.technicianMail }),

@@ -89,7 +89,8 @@ export async function checkFromFiles(options: {
   return { ok: true, violations, json: JSON.stringify({ violations }) }
 }
 
-async function readAll(
+/** All that cannot be read is said at once. */
+export async function readAll(
   paths: readonly (string | undefined)[],
 ): Promise<{ ok: true; texts: readonly (string | undefined)[] } | BadInput> {
   const faults: string[] = []

@@ -43,6 +43,14 @@ export function parseSnapshot(text: string, policyText?: string): ParsedSnapshot
   }
 }
 
+/** A policy file over a policy that is known already: its fields win. */
+export function parsePolicy(text: string, own: PlanPolicy): Parsed<{ readonly policy: PlanPolicy }> {
+  const parsed = parseJson(text, policySchema, 'policy')
+  return parsed.ok
+    ? { ok: true, policy: { ...own, ...(withoutUndefined(parsed.value) as Partial<PlanPolicy>) } }
+    : parsed
+}
+
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -61,10 +69,10 @@ export function findDrainFaults(cluster: ClusterObservation, drain: readonly str
   )
 }
 
-const toPolicy = (own: PolicyFile, over: PolicyFile): PlanPolicy => {
-  const said = Object.entries({ ...own, ...withoutUndefined(over) }).filter(([, value]) => value !== undefined)
-  return { ...DEFAULT_PLAN_POLICY, ...(Object.fromEntries(said) as Partial<PlanPolicy>) }
-}
+const toPolicy = (own: PolicyFile, over: PolicyFile): PlanPolicy => ({
+  ...DEFAULT_PLAN_POLICY,
+  ...(withoutUndefined({ ...own, ...withoutUndefined(over) }) as Partial<PlanPolicy>),
+})
 
 const withoutUndefined = <T extends object>(value: T): Partial<T> =>
   Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Partial<T>

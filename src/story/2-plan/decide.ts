@@ -11,11 +11,12 @@ import { lowerBoundS } from './bound.ts'
 import { brokenBefore } from './broken-before.ts'
 import { afterOf, bestDraft, type Draft } from './draft.ts'
 import { explainUnplaced } from './explain.ts'
-import { chooseParallel, type DraftMove, overruns, type TimedMove } from './forecast.ts'
+import { type DraftMove, overruns, type TimedMove } from './forecast.ts'
 import { wayHomeOf } from './plan-way-home.ts'
 import { proofNotes, proofOf, type SolverWord, whoIsLeft } from './proof.ts'
 import { fewestText, inGib } from './reasons.ts'
 import { checkReserve, type Reserve } from './reserve.ts'
+import { scheduleMoves } from './schedule.ts'
 import { decideStopped } from './stopped.ts'
 import { draftHop } from './way-home.ts'
 
@@ -43,8 +44,7 @@ export function proposePlan(request: PlanRequest): Plan {
   const spare = spareOf(draft.board, reserveNodes, draft.reserve)
   const stopped = decideStopped(draft.board, draft.order.hops)
   const drafts = [...draft.order.hops.flatMap((hop) => draftHop(draft.board, hop)), ...stopped.moves]
-  drafts.sort((a, b) => a.step - b.step || b.guest.residentBytes - a.guest.residentBytes || a.guest.vmid - b.guest.vmid)
-  const { parallel, moves, makespanS } = chooseParallel(drafts, model, policy.parallelMigrations)
+  const { parallel, moves, makespanS } = scheduleMoves(drafts, model, policy.parallelMigrations)
   const left = explainUnplaced(draft.board, whoIsLeft({ cluster, drain, policy }, draft, request.word))
   const blockers = [
     ...nodeBlockers(request, drain),
@@ -147,10 +147,13 @@ function reserveBlockers({ board, reserve }: Draft, reserveNodes: number, spare:
 }
 
 function pauseBlockers(moves: readonly TimedMove[]): readonly Blocker[] {
-  return overruns(moves).map(({ guest, forecastBlackoutMs }) => ({
+  return overruns(moves).map(({ guest, forecastBlackoutMs, allowedPauseMs }) => ({
     kind: 'pause-budget' as const,
     guest: guest.vmid,
-    text: `guest ${guest.vmid} (${guest.name}): forecast blackout ${forecastBlackoutMs} ms, its owner accepts ${guest.pauseBudgetMs} ms`,
+    text:
+      forecastBlackoutMs > (guest.pauseBudgetMs ?? 0)
+        ? `guest ${guest.vmid} (${guest.name}): forecast blackout ${forecastBlackoutMs} ms, its owner accepts ${guest.pauseBudgetMs} ms`
+        : `guest ${guest.vmid} (${guest.name}): its copy converges so slowly that a blackout of ${allowedPauseMs} ms would be allowed, its owner accepts ${guest.pauseBudgetMs} ms`,
     lifts: 'an approver accepts the pause by name, or the guest writes less by then',
   }))
 }
