@@ -25,6 +25,7 @@ import { takeAnswers } from '#lab/world/technician'
 import type { Ports } from '#ports/all'
 import type { SagaFunction } from '#ports/saga'
 import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
+import { owedTogether } from '#story/owed-homes'
 import { INBOX } from '#story/story'
 import { bmcPoller } from '../poll-bmcs.ts'
 import { asksForMaintenance, runWatch, type WatchState } from '../watch.ts'
@@ -110,7 +111,8 @@ class Night {
   readonly #startMs: number
   readonly #policy: StoryPolicy
   #due: Due[] = []
-  #id = ''
+  /** Maintenances, one after the other. */
+  readonly #ids: string[] = []
   #sent = 0
   #lastPlan = ''
   #hasEnded = false
@@ -157,8 +159,15 @@ class Night {
     }
   }
 
+  /** The one that runs, or ran last; '' before the first. */
+  get #id(): string {
+    return this.#ids.at(-1) ?? ''
+  }
+
   get isOver(): boolean {
-    return this.#hasEnded || (this.#id !== '' && this.#engine.hasEnded(this.#id))
+    if (this.#hasEnded) return true
+    const isAnotherDue = this.#due.some(({ command }) => command.is === 'start')
+    return this.#id !== '' && this.#engine.hasEnded(this.#id) && !isAnotherDue
   }
 
   nextEventAtMs(): number | undefined {
@@ -183,7 +192,7 @@ class Night {
   }
 
   async result(): Promise<NightResult> {
-    const rows = await this.journal.read(maintenanceId(this.#id))
+    const rows = (await this.#journals()).flat()
     const last = rows.findLast((row) => row.event.kind === 'maintenance-ended')?.event
     return {
       rows,
@@ -192,6 +201,10 @@ class Night {
       ending: last?.kind === 'maintenance-ended' ? last.ending : 'none',
       endedAtMs: this.clock.trueMs,
     }
+  }
+
+  #journals(): Promise<readonly (readonly JournalRow[])[]> {
+    return Promise.all(this.#ids.map((id) => this.journal.read(maintenanceId(id))))
   }
 
   #schedule(when: When, command: Command): void {
@@ -237,7 +250,7 @@ class Night {
         return
       }
       case 'start':
-        this.#start(this.#word(command))
+        void this.#start(this.#word(command))
         return
       case 'watch':
         this.#watch()
@@ -289,9 +302,12 @@ class Night {
     return findingByWord({ atMs: this.clock.atMs, node: nodeName(node), part, text })
   }
 
-  #start(finding: Finding): void {
-    if (this.#id !== '') return
-    this.#id = `${finding.node}-night`
+  /** Nothing while another runs. */
+  async #start(finding: Finding): Promise<void> {
+    if (this.#id !== '' && !this.#engine.hasEnded(this.#id)) return
+    const owed = owedTogether(await this.#journals())
+    const again = this.#ids.filter((id) => id.startsWith(`${finding.node}-night`)).length
+    this.#ids.push(`${finding.node}-night${again === 0 ? '' : `-${again + 1}`}`)
     const { cluster, ceph } = this.#options.snapshot
     const input: MaintenanceInput = {
       definitionVersion: DEFINITION_VERSION,
@@ -301,6 +317,7 @@ class Night {
       finding,
       requestedBy: finding.class === 'operator' ? 'olga' : 'detect',
       policy: this.#policy,
+      ...(owed.length === 0 ? {} : { owed }),
     }
     const exclusive = [`cluster:${cluster.name}`, ...(ceph === 'none' ? [] : [`ceph:${ceph.fsid}`])]
     void this.#engine.start(MAINTENANCE_SAGA, this.#id, input as unknown as Json, { exclusive })
@@ -323,7 +340,7 @@ class Night {
       onFinding: async (finding: Finding) => {
         if (!asksForMaintenance(finding)) return true
         stop.abort()
-        this.#start(finding)
+        await this.#start(finding)
         return true
       },
       log: () => {},
