@@ -6,7 +6,7 @@ import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
 import type { MaintenanceView } from '#domain/view'
 import type { AlertReceiver } from './alerts.ts'
 import type { Rehearses } from './rehearsal/live-rehearsals.ts'
-import type { ReportFile, ReportQuery } from './report-query.ts'
+import type { MonthQuery, ReportFile, ReportQuery } from './report-query.ts'
 
 export type MaintenanceHead = {
   readonly id: MaintenanceId
@@ -64,6 +64,8 @@ export type ControlPlane = {
   findings(): Promise<readonly Finding[]>
   /** A customer's report from the journal as it stands, in any form and language. Undefined: there is nothing about him. */
   reportAs(query: ReportQuery): Promise<ReportFile | undefined>
+  /** Monthly reports of invisible work, a file a customer. Undefined: no such month. */
+  monthReports(query: MonthQuery): AsyncIterable<ReportFile> | undefined
   /** The finished page for one customer, as it was published. */
   report(id: MaintenanceId, customer: CustomerId): Promise<{ readonly path: string; readonly html: string } | undefined>
   /** Keeps a technician's picture and returns the name under which an answer may list it; absent: no pictures are taken. */

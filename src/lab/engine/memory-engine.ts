@@ -122,6 +122,10 @@ export class MemoryEngine implements SagaEngine {
     return this.#boundaryCount
   }
 
+  knows(id: string): boolean {
+    return this.#rows.has(id)
+  }
+
   /** True once `id` is no longer running; asked synchronously, for `simulate`. */
   hasEnded(id: string): boolean {
     const status = this.#rows.get(id)?.status
@@ -183,7 +187,7 @@ export class MemoryEngine implements SagaEngine {
 
   async #runToEnd(row: Row, generation: number): Promise<void> {
     await undefined
-    await this.#databaseBack(Number.POSITIVE_INFINITY)
+    if (this.#isDatabaseAway) await this.#databaseBack(Number.POSITIVE_INFINITY)
     if (!this.#survives(generation, `begin ${row.id}`)) return
     let status: SagaStatus
     try {
@@ -249,7 +253,7 @@ export class MemoryEngine implements SagaEngine {
       return fail(new NonDeterminism(`${row.id}#${position}: recorded as "${kept.name}", now it is "${name}"`))
     if (kept) return JSON.parse(kept.json) as Json
     const json = JSON.stringify(await body())
-    await this.#databaseBack(DATABASE_PATIENCE_MS)
+    if (this.#isDatabaseAway) await this.#databaseBack(DATABASE_PATIENCE_MS)
     if (generation === this.#generation && this.#isDatabaseAway) this.crash()
     if (!this.#survives(generation, `before the record of ${where}`)) return never()
     row.records[position] = { name, json }

@@ -1,60 +1,74 @@
-/** What is over a limit or breaks a rule before anything is moved: recorded with the origins, for the way home may not be judged harder. */
+/** What was over a limit or against a strict rule before anything moved: said, and never made worse. */
 import type { ClusterObservation } from '#domain/cluster'
-import type { Rule } from '#domain/guest'
-import type { NodeName, Vmid } from '#domain/ids'
-import type { BrokenBefore } from '#domain/plan'
+import type { Guest, Rule } from '#domain/guest'
+import type { Vmid } from '#domain/ids'
+import type { Node } from '#domain/node'
+import type { Violation } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
-import type { BoardInput } from './board.ts'
 
-export function brokenBefore(cluster: ClusterObservation, policy: PlanPolicy): BrokenBefore {
-  const running = cluster.guests.filter(({ status }) => status === 'running')
+const GIB = 2 ** 30
+const inGib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GiB`
+
+/** Of running guests alone: who is stopped fills nothing and meets nobody. */
+export function brokenBefore({ nodes, guests, rules }: ClusterObservation, policy: PlanPolicy): readonly Violation[] {
+  const running = guests.filter(({ status }) => status === 'running')
   const byNode = Map.groupBy(running, ({ node }) => node)
-  const nodes = cluster.nodes.flatMap(({ name, memoryBytes, memoryUsedBytes, cpuCores }) => {
-    const here = byNode.get(name) ?? []
-    const loadBytes = here.reduce((sum, guest) => sum + guest.memoryBytes, memoryUsedBytes)
-    const loadCores = here.reduce((sum, guest) => sum + guest.cpuCores, 0)
-    const isOver =
-      loadBytes > memoryBytes * (1 - policy.memoryHeadroomFraction) || loadCores > cpuCores * policy.cpuOvercommit
-    return isOver ? [{ node: name, loadBytes, memoryBytes, loadCores, cpuCores }] : []
-  })
-  const placeOf = new Map(running.map(({ vmid, node }) => [vmid, node]))
-  return {
-    nodes,
-    together: pairsOf(cluster.rules, 'keep-apart', placeOf).filter(([a, b]) => placeOf.get(a) === placeOf.get(b)),
-    apart: pairsOf(cluster.rules, 'keep-together', placeOf).filter(([a, b]) => placeOf.get(a) !== placeOf.get(b)),
+  const byId = new Map(running.map((guest) => [guest.vmid, guest]))
+  return [
+    ...nodes.flatMap((node) => overLimits(node, byNode.get(node.name) ?? [], policy)),
+    ...rules.flatMap((rule, index) => (rule.strict ? ruleBroken(rule, index, byId) : [])),
+  ]
+}
+
+function overLimits(node: Node, here: readonly Guest[], policy: PlanPolicy): readonly Violation[] {
+  const found: Violation[] = []
+  const { name } = node
+  const bytes = here.reduce((sum, { memoryBytes }) => sum + memoryBytes, node.memoryUsedBytes)
+  const limitBytes = node.memoryBytes * (1 - policy.memoryHeadroomFraction)
+  if (bytes > limitBytes + 1) {
+    const text = `${name} carries ${inGib(bytes)} already, its limit is ${inGib(limitBytes)}`
+    found.push({ kind: 'memory-short', node: name, text })
+  }
+  const cores = here.reduce((sum, { cpuCores }) => sum + cpuCores, 0)
+  const limitCores = node.cpuCores * policy.cpuOvercommit
+  if (cores > limitCores + 1e-6) {
+    found.push({
+      kind: 'cpu-short',
+      node: name,
+      text: `${name} carries ${cores} cores already, its limit is ${limitCores}`,
+    })
+  }
+  return found
+}
+
+function ruleBroken(rule: Rule, index: number, byId: ReadonlyMap<Vmid, Guest>): readonly Violation[] {
+  const members = [...new Set(rule.guests)].flatMap((vmid) => byId.get(vmid) ?? [])
+  const name = `rules[${index}]`
+  switch (rule.kind) {
+    case 'pin':
+      return members
+        .filter(({ node }) => !rule.nodes.includes(node))
+        .map(({ vmid, node }) => ({
+          kind: 'pinned',
+          guest: vmid,
+          node,
+          text: `guest ${vmid} runs on ${node} already, and ${name} pins it to ${rule.nodes.join(', ')}`,
+        }))
+    case 'keep-apart':
+      return [...Map.groupBy(members, ({ node }) => node)]
+        .filter(([, group]) => group.length > 1)
+        .map(([node, group]) => ({
+          kind: 'keep-apart',
+          node,
+          text: `guests ${idsOf(group)} share ${node} already, and ${name} keeps them apart`,
+        }))
+    case 'keep-together': {
+      const places = new Set(members.map(({ node }) => node))
+      if (places.size < 2) return []
+      const text = `guests ${idsOf(members)} are on ${[...places].join(', ')} already, and ${name} keeps them together`
+      return [{ kind: 'keep-together', text }]
+    }
   }
 }
 
-/** Pairs of running guests under a strict rule of this kind. */
-function pairsOf(
-  rules: readonly Rule[],
-  kind: 'keep-apart' | 'keep-together',
-  placeOf: ReadonlyMap<Vmid, NodeName>,
-): readonly (readonly [Vmid, Vmid])[] {
-  return rules.flatMap((rule) => {
-    if (rule.kind !== kind || !rule.strict) return []
-    const guests = [...new Set(rule.guests)].filter((guest) => placeOf.has(guest))
-    return guests.flatMap((one, index) => guests.slice(index + 1).map((other) => [one, other] as const))
-  })
-}
-
-export const isNothingBroken = ({ nodes, together, apart }: BrokenBefore) =>
-  nodes.length + together.length + apart.length === 0
-
-/** The same for the board: loads that count still, and pairs. */
-export function allowancesOf(
-  before: BrokenBefore,
-  { nodes }: ClusterObservation,
-): Pick<BoardInput, 'memoryFloorBytes' | 'cpuFloorCores' | 'pairsBroken'> {
-  const sizes = new Map(nodes.map((node) => [node.name, node]))
-  const asLarge = before.nodes.filter(({ node, memoryBytes, cpuCores }) => {
-    const now = sizes.get(node)
-    return now !== undefined && now.memoryBytes >= memoryBytes && now.cpuCores >= cpuCores
-  })
-  const together = new Set(before.together.flatMap(([one, other]) => [`${one} ${other}`, `${other} ${one}`]))
-  return {
-    memoryFloorBytes: new Map(asLarge.map(({ node, loadBytes }) => [node, loadBytes])),
-    cpuFloorCores: new Map(asLarge.map(({ node, loadCores }) => [node, loadCores])),
-    pairsBroken: (one, other) => together.has(`${one.vmid} ${other.vmid}`),
-  }
-}
+const idsOf = (guests: readonly Guest[]): string => guests.map(({ vmid }) => vmid).join(', ')

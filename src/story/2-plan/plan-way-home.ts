@@ -2,8 +2,8 @@
 import type { ClusterObservation } from '#domain/cluster'
 import type { Vmid } from '#domain/ids'
 import type { ForecastModel, HomeMove } from '#domain/plan'
+import { allowedAgain } from './allowed-again.ts'
 import type { Board } from './board.ts'
-import { brokenBefore } from './broken-before.ts'
 import { guestFaults, modeOf, targetFaults } from './eligibility.ts'
 import type { TimedMove } from './forecast.ts'
 import { proposeWayHome } from './way-home.ts'
@@ -55,7 +55,7 @@ function planAnew(
     origins: new Map(moves.map((move) => [move.guest.vmid, move.guest.node])),
     policy,
     model,
-    before: brokenBefore(cluster, policy),
+    before: allowedAgain(cluster, policy),
   })
   return home.moves
     .toSorted((a, b) => a.step - b.step || unitIndex(end, a.guest) - unitIndex(end, b.guest) || a.guest - b.guest)

@@ -14,10 +14,10 @@ import { proveIdentity } from '../identity.ts'
 import { notify } from '../notify.ts'
 import { flagsElsewhere } from '../others.ts'
 import { attend, look, note, ownerOf, type Story, StoryStopped } from '../story.ts'
-import { brokenBefore, isNothingBroken } from './broken-before.ts'
+import { allowedAgain, isNothingAllowed } from './allowed-again.ts'
 import { checkPlan } from './check-plan.ts'
 import { conditionsToBegin, type Facts, remarks } from './conditions.ts'
-import { proposePlan } from './decide.ts'
+import { provePlan } from './prove-plan.ts'
 
 /** The ledger that the way home reads. */
 export type Ledger = {
@@ -145,7 +145,7 @@ function isSamePlan(one: Plan, other: Plan): boolean {
 async function propose(story: Story, before: Plan | undefined): Promise<Proposal> {
   return look(story, `cluster ${story.input.cluster} for a plan`, async () => {
     try {
-      return proposeFrom(story, await gatherFacts(story), before)
+      return await proposeFrom(story, await gatherFacts(story), before)
     } catch (error) {
       if (!(error instanceof DriverError)) throw error
       const conditions = await askSafely(() => Promise.reject(error))
@@ -154,7 +154,7 @@ async function propose(story: Story, before: Plan | undefined): Promise<Proposal
   })
 }
 
-function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Proposal {
+async function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Promise<Proposal> {
   const { policy } = story.input
   const { cluster, ceph } = facts
   const conditions = conditionsToBegin(facts)
@@ -164,7 +164,7 @@ function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Prop
   // Figures drift from look to look. A plan that keeps every rule in the world as it is now stays the plan: same moves, same approval.
   const isStillGood = before?.blockers.length === 0 && checkPlan({ cluster, plan: before, policy: rules }).length === 0
   if (isStillGood) return { plan: before, ledger: ledgerOf(story, cluster, before), conditions }
-  const plan = proposeRevision(story, cluster, ceph, before)
+  const plan = await proposeRevision(story, cluster, ceph, before)
   // A lock or a node that is away for a moment makes no other plan: the plan waits, with its approval.
   if (before?.feasible === true && !plan.feasible) {
     return { plan: before, ledger: ledgerOf(story, cluster, before), conditions: [...conditions, ...plan.blockers] }
@@ -196,8 +196,8 @@ function ledgerOf({ input }: Story, cluster: ClusterObservation, plan: Plan): Le
       const home = owed.get(guest.vmid)
       return home === undefined || home === guest.node ? originOf(guest) : { ...originOf(guest), home }
     })
-  const before = brokenBefore(cluster, input.policy.plan)
-  return isNothingBroken(before) ? { origins } : { origins, before }
+  const before = allowedAgain(cluster, input.policy.plan)
+  return isNothingAllowed(before) ? { origins } : { origins, before }
 }
 
 const owedNotes = (origins: readonly Origin[]): readonly string[] =>
@@ -205,16 +205,16 @@ const owedNotes = (origins: readonly Origin[]): readonly string[] =>
     home === undefined ? [] : [`Guest ${vmid} was left here by an earlier maintenance: it goes home to ${home}.`],
   )
 
-/** A plan by the rules, with what approvers lifted so far. */
-export function proposeRevision(
+/** A plan by the rules, with what approvers lifted so far; proven where a solver is at hand. */
+export async function proposeRevision(
   story: Story,
   cluster: ClusterObservation,
   ceph: CephObservation | 'none',
   before: Plan | undefined,
-): Plan {
+): Promise<Plan> {
   const { id, node, policy } = story.input
   const revision = before === undefined ? 1 : before.revision + 1
-  return proposePlan({
+  const request = {
     id: planId(`${id}/${revision}`),
     revision,
     ...(before === undefined ? {} : { parent: before.id }),
@@ -222,7 +222,8 @@ export function proposeRevision(
     ceph,
     drain: [node],
     policy: { ...policy.plan, lifted: story.heard.lifted },
-  })
+  }
+  return provePlan(request, story.ports.solver)
 }
 
 export const originOf = ({ vmid, name, kind, node, status, customer }: Origin): Origin => ({

@@ -4,7 +4,7 @@ import type { ClusterObservation } from '#domain/cluster'
 import { type NodeName, nodeName, type Vmid } from '#domain/ids'
 import type { BrokenBefore, HomePlan } from '#domain/plan'
 import { DEFAULT_PLAN_POLICY, type PlanPolicy } from '#domain/policy'
-import { brokenBefore } from './broken-before.ts'
+import { allowedAgain } from './allowed-again.ts'
 import { checkHome } from './check-home.ts'
 import { planOf } from './testing.ts'
 import { afterMoves, HAPPENINGS, type HappeningName, happen } from './testing-happenings.ts'
@@ -37,7 +37,7 @@ type Case = {
 function build({ seed, shape, names, isSecondDrain }: typeof aCase extends fc.Arbitrary<infer T> ? T : never): Case {
   const { cluster: first, policy: own } = randomCluster(seed, shape)
   const policy = { ...DEFAULT_PLAN_POLICY, ...own }
-  const before = brokenBefore(first, policy)
+  const before = allowedAgain(first, policy)
   const origins = new Map(first.guests.map(({ vmid, node }) => [vmid, node]))
   let cluster = afterMoves(first, planOf(first, ['pve1'], policy).moves)
   if (isSecondDrain) cluster = afterMoves(cluster, planOf(cluster, ['pve2'], policy).moves)

@@ -5,11 +5,12 @@ import type { Guest } from '#domain/guest'
 import type { NodeName, Vmid } from '#domain/ids'
 import { type BrokenBefore, DEFAULT_FORECAST_MODEL, type ForecastModel, type HomePlan, type Stay } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
+import { allowancesOf } from './allowed-again.ts'
 import { Board, type Unit } from './board.ts'
-import { allowancesOf } from './broken-before.ts'
 import { guestFaults, isLocalDisk, modeOf, targetFaults } from './eligibility.ts'
-import { chooseParallel, type DraftMove } from './forecast.ts'
+import type { DraftMove } from './forecast.ts'
 import { type Hop, orderMoves } from './order.ts'
+import { scheduleMoves } from './schedule.ts'
 
 const GIB = 2 ** 30
 /** Each round brings somebody home, or is the last. */
@@ -37,7 +38,7 @@ export function proposeWayHome(input: HomeInput): HomePlan {
     ...hops.flatMap((hop) => draftHop(board, hop)),
     ...stoppedHome(board, input.origins, lastStep + 1, stays),
   ]
-  const { moves, parallel, makespanS } = chooseParallel(drafts, model, policy.parallelMigrations)
+  const { moves, parallel, makespanS } = scheduleMoves(drafts, model, policy.parallelMigrations)
   return {
     parallelMigrations: parallel,
     makespanS,
@@ -202,6 +203,7 @@ export function draftHop(board: Board, hop: Hop): readonly DraftMove[] {
     target,
     mode: modeOf({ guest, source, target }),
     purpose: hop.purpose,
+    unit: hop.unit.index,
     diskBytes: diskBytesOf({ guest, source, target }),
   }))
 }

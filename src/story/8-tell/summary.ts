@@ -28,13 +28,20 @@ export function stakeOf(story: CustomerStory): string {
   return [words.stake(runningGuests), how, words.stakeDoubt].join(' ')
 }
 
-function saw({ story, words, formats }: Telling): string[] {
+const saw = (telling: Telling): string[] => [sawOf(telling), telling.words.ending[telling.story.ending]]
+
+/** What began it, in one sentence. */
+export function sawOf({ story, words, formats }: Telling): string {
   const { part, class: kind, episodes, windowS } = story.saw
   const span = windowS > 0 ? { span: formats.span(windowS * 1000) } : {}
-  return [
-    words.saw({ part, partKind: partWord(part), node: story.node, class: kind, times: Math.max(1, episodes), ...span }),
-    words.ending[story.ending],
-  ]
+  return words.saw({
+    part,
+    partKind: partWord(part),
+    node: story.node,
+    class: kind,
+    times: Math.max(1, episodes),
+    ...span,
+  })
 }
 
 /** A finding names its part as the BMC does; the reader wants to know what kind of thing that is. */
