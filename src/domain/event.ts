@@ -4,7 +4,7 @@ import type { Blocker, BlockerKind } from './blocker.ts'
 import type { NooutLease } from './ceph.ts'
 import type { Finding } from './finding.ts'
 import type { Guest } from './guest.ts'
-import type { CustomerId, MaintenanceId, NodeName, PlanId, Vmid, WorkOrderId } from './ids.ts'
+import type { ClusterName, CustomerId, MaintenanceId, NodeName, PlanId, Vmid, WorkOrderId } from './ids.ts'
 import type { Ending, Interlock, Stage, WorkOrder, WorkOrderAnswer } from './maintenance.ts'
 import type { ProbeReading } from './measurement.ts'
 import type { Hardware } from './node.ts'
@@ -19,6 +19,8 @@ export type Origin = Pick<Guest, 'vmid' | 'name' | 'kind' | 'node' | 'status' | 
 export type Event =
   | {
       readonly kind: 'maintenance-opened'
+      /** Absent in journals of before. */
+      readonly cluster?: ClusterName
       readonly node: NodeName
       readonly finding: Finding
       readonly requestedBy: string

@@ -4,11 +4,12 @@ import type { ClusterObservation } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { Guest } from '#domain/guest'
 import type { NodeName, Vmid } from '#domain/ids'
-import type { HomeMove, HomePlan } from '#domain/plan'
+import type { ForecastModel, HomeMove, HomePlan } from '#domain/plan'
 import { moveFacts, partnersOf } from '#drain/decide'
 import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
 import { checkHome } from '#plan/check-home'
+import { measuredModel } from '#plan/steps'
 import { type HomeInput, proposeWayHome } from '#plan/way-home'
 import { brakeBlockers } from './conditions/quorum.ts'
 import { observeAfterMoves, putRight } from './fresh-look.ts'
@@ -146,20 +147,26 @@ async function lookForNext(story: Story, now: Progress): Promise<Next> {
   return look(story, 'who is not home', async () => {
     const { hypervisor } = story.ports
     const listed = await observeAfterMoves(hypervisor, story.heard.arrived)
-    const next = nextHome(story, listed, ledger, now)
+    const measured = { ...now, model: await measuredModel(story, listed) }
+    const next = nextHome(story, listed, ledger, measured)
     if (next.inputs.length > 0 || next.tired.length > 0) return next
     // Home is what each guest's own node says: the list alone ends no maintenance.
     const proven = await putRight(hypervisor, listed, ({ vmid }) => ledger.has(vmid))
-    return nextHome(story, proven, ledger, now)
+    return nextHome(story, proven, ledger, measured)
   })
 }
 
-function nextHome(story: Story, cluster: ClusterObservation, ledger: ReadonlyMap<Vmid, NodeName>, now: Progress): Next {
+function nextHome(
+  story: Story,
+  cluster: ClusterObservation,
+  ledger: ReadonlyMap<Vmid, NodeName>,
+  now: Progress & { readonly model: ForecastModel },
+): Next {
   const { policy } = story.input
   const rules = { ...policy.plan, lifted: story.heard.lifted }
   const isAnyTired = (guest: Vmid) => isTiredOf(now.failures, guest)
   const origins = withPartners(cluster, ledger, isAnyTired)
-  const home = provenHome({ cluster, origins, policy: rules, ...beforeOf(story) })
+  const home = provenHome({ cluster, origins, policy: rules, model: now.model, ...beforeOf(story) })
   const isFinal = ({ guest }: { guest: Vmid }) => now.failures[guest]?.final === true
   const tired = cluster.guests
     .filter(({ vmid, node }) => isAnyTired(vmid) && (ledger.get(vmid) ?? node) !== node)

@@ -47,8 +47,8 @@ export function maintenanceSaga(ports: Ports): SagaFunction<MaintenanceInput & J
       )
     }
     const story = tellStory(saga, ports, input)
-    const { node, finding, requestedBy } = input
-    await note(story, { kind: 'maintenance-opened', node, finding, requestedBy })
+    const { cluster, node, finding, requestedBy } = input
+    await note(story, { kind: 'maintenance-opened', cluster, node, finding, requestedBy })
     const known: Known = { drainBeganMs: 0, touched: false }
     const { ending, text } = await play(story, known)
     // What is done is done: telling of it is neither paused nor aborted.

@@ -7,7 +7,7 @@ import type { Origin } from '#domain/event'
 import { durationText } from '#domain/figures'
 import { planId } from '#domain/ids'
 import type { ControlMessage } from '#domain/maintenance'
-import type { BrokenBefore, Plan, Violation } from '#domain/plan'
+import type { BrokenBefore, ForecastModel, Plan, Violation } from '#domain/plan'
 import { renderEvent } from '#domain/render'
 import { askSafely, essenceOf } from '../gate.ts'
 import { proveIdentity } from '../identity.ts'
@@ -18,6 +18,7 @@ import { allowedAgain, isNothingAllowed } from './allowed-again.ts'
 import { checkPlan } from './check-plan.ts'
 import { conditionsToBegin, type Facts, remarks } from './conditions.ts'
 import { provePlan } from './prove-plan.ts'
+import { modelFrom } from './recalibrate.ts'
 
 /** The ledger that the way home reads. */
 export type Ledger = {
@@ -145,7 +146,8 @@ function isSamePlan(one: Plan, other: Plan): boolean {
 async function propose(story: Story, before: Plan | undefined): Promise<Proposal> {
   return look(story, `cluster ${story.input.cluster} for a plan`, async () => {
     try {
-      return await proposeFrom(story, await gatherFacts(story), before)
+      const facts = await gatherFacts(story)
+      return await proposeFrom(story, facts, before, await measuredModel(story, facts.cluster))
     } catch (error) {
       if (!(error instanceof DriverError)) throw error
       const conditions = await askSafely(() => Promise.reject(error))
@@ -154,7 +156,12 @@ async function propose(story: Story, before: Plan | undefined): Promise<Proposal
   })
 }
 
-async function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Promise<Proposal> {
+async function proposeFrom(
+  story: Story,
+  facts: Facts,
+  before: Plan | undefined,
+  model: ForecastModel,
+): Promise<Proposal> {
   const { policy } = story.input
   const { cluster, ceph } = facts
   const conditions = conditionsToBegin(facts)
@@ -164,7 +171,7 @@ async function proposeFrom(story: Story, facts: Facts, before: Plan | undefined)
   // Figures drift from look to look. A plan that keeps every rule in the world as it is now stays the plan: same moves, same approval.
   const isStillGood = before?.blockers.length === 0 && checkPlan({ cluster, plan: before, policy: rules }).length === 0
   if (isStillGood) return { plan: before, ledger: ledgerOf(story, cluster, before), conditions }
-  const plan = await proposeRevision(story, cluster, ceph, before)
+  const plan = await proposeRevision(story, { cluster, ceph, before, model })
   // A lock or a node that is away for a moment makes no other plan: the plan waits, with its approval.
   if (before?.feasible === true && !plan.feasible) {
     return { plan: before, ledger: ledgerOf(story, cluster, before), conditions: [...conditions, ...plan.blockers] }
@@ -208,11 +215,15 @@ const owedNotes = (origins: readonly Origin[]): readonly string[] =>
 /** A plan by the rules, with what approvers lifted so far; proven where a solver is at hand. */
 export async function proposeRevision(
   story: Story,
-  cluster: ClusterObservation,
-  ceph: CephObservation | 'none',
-  before: Plan | undefined,
+  world: {
+    readonly cluster: ClusterObservation
+    readonly ceph: CephObservation | 'none'
+    readonly before: Plan | undefined
+    readonly model: ForecastModel
+  },
 ): Promise<Plan> {
   const { id, node, policy } = story.input
+  const { cluster, ceph, before, model } = world
   const revision = before === undefined ? 1 : before.revision + 1
   const request = {
     id: planId(`${id}/${revision}`),
@@ -220,10 +231,17 @@ export async function proposeRevision(
     ...(before === undefined ? {} : { parent: before.id }),
     cluster,
     ceph,
+    model,
     drain: [node],
     policy: { ...policy.plan, lifted: story.heard.lifted },
   }
   return provePlan(request, story.ports.solver)
+}
+
+/** The forecast's constants as this cluster's moves have shown them, those of this maintenance among them. */
+export async function measuredModel(story: Story, cluster: ClusterObservation): Promise<ForecastModel> {
+  const rows = await story.ports.journal.readMoves(story.input.cluster)
+  return modelFrom(rows, cluster, await story.ports.clock.nowMs())
 }
 
 export const originOf = ({ vmid, name, kind, node, status, customer }: Origin): Origin => ({
