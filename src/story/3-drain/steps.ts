@@ -94,7 +94,9 @@ async function welcome(story: Story, guest: Guest): Promise<void> {
   const { node } = story.input
   const isKnown = story.heard.origins.some((origin) => origin.vmid === guest.vmid)
   const origins = isKnown ? story.heard.origins : [...story.heard.origins, originOf(guest)]
-  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', origins })
+  const { before } = story.heard
+  const ledger = before === undefined ? { origins } : { origins, before }
+  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', ...ledger })
   story.heard.origins = origins
 }
 
