@@ -161,7 +161,7 @@ async function takeAllBack(story: Story, known: Known, why: Error): Promise<Main
   const left = failures.length > 0 ? await leaveLease(story) : undefined
   if (left !== undefined) failures.push(leaseStays(left))
   const ending: Ending = failures.length > 0 ? 'stuck' : isRefusal ? 'failed' : 'undone'
-  const rest = failures.map((failure) => failure.text).join('; ')
+  const rest = [...new Set(failures.map((failure) => failure.text))].join('; ')
   return { ending, text: rest === '' ? why.message : `${why.message}; not taken back: ${rest}` }
 }
 
