@@ -6,7 +6,7 @@ import { type LabLink, untilItAnswers } from './link.ts'
 type Time = { readonly nowMs: number }
 
 /** `isPatient`: asked before every wait; who is patient is answered in time, and no time passes for his sake. */
-export function labClock(link: LabLink, isPatient: () => boolean = () => false): Clock {
+export function labClock(link: LabLink, isPatient: () => boolean | Promise<boolean> = () => false): Clock {
   return {
     nowMs: async () => (await untilItAnswers(() => link.get<Time>('/time'))).nowMs,
     async sleepUntil(atMs, quit) {
@@ -15,7 +15,7 @@ export function labClock(link: LabLink, isPatient: () => boolean = () => false):
       quit?.addEventListener('abort', () => void link.post('/time/quit', { id }).catch(() => {}), { once: true })
       // The lab answers after at most a second of real time, reached or not.
       for (let nowMs = Number.NEGATIVE_INFINITY; nowMs < atMs && quit?.aborted !== true; ) {
-        const wait = { untilMs: atMs, patient: isPatient(), id }
+        const wait = { untilMs: atMs, patient: await isPatient(), id }
         nowMs = (await untilItAnswers(() => link.post<Time>('/time/wait', wait))).nowMs
       }
     },
