@@ -1,5 +1,6 @@
 /** The saga engine in memory, on virtual time. It recovers as DBOS does: the function runs again over JSON records. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { deadlineAt } from '#domain/deadline'
 import { DriverError } from '#domain/driver-error'
 import { canonicalJson, type Json } from '#domain/json'
 import type { FanOutResult, SagaEngine, SagaFunction, SagaStatus, StartAnswer } from '#ports/saga'
@@ -122,6 +123,10 @@ export class MemoryEngine implements SagaEngine {
     return this.#boundaryCount
   }
 
+  knows(id: string): boolean {
+    return this.#rows.has(id)
+  }
+
   /** True once `id` is no longer running; asked synchronously, for `simulate`. */
   hasEnded(id: string): boolean {
     const status = this.#rows.get(id)?.status
@@ -183,7 +188,7 @@ export class MemoryEngine implements SagaEngine {
 
   async #runToEnd(row: Row, generation: number): Promise<void> {
     await undefined
-    await this.#databaseBack(Number.POSITIVE_INFINITY)
+    if (this.#isDatabaseAway) await this.#databaseBack(Number.POSITIVE_INFINITY)
     if (!this.#survives(generation, `begin ${row.id}`)) return
     let status: SagaStatus
     try {
@@ -249,7 +254,7 @@ export class MemoryEngine implements SagaEngine {
       return fail(new NonDeterminism(`${row.id}#${position}: recorded as "${kept.name}", now it is "${name}"`))
     if (kept) return JSON.parse(kept.json) as Json
     const json = JSON.stringify(await body())
-    await this.#databaseBack(DATABASE_PATIENCE_MS)
+    if (this.#isDatabaseAway) await this.#databaseBack(DATABASE_PATIENCE_MS)
     if (generation === this.#generation && this.#isDatabaseAway) this.crash()
     if (!this.#survives(generation, `before the record of ${where}`)) return never()
     row.records[position] = { name, json }
@@ -270,11 +275,13 @@ export class MemoryEngine implements SagaEngine {
   }): Promise<Message | 'deadline'> {
     const { rootId, topic, afterSeq, deadlineAtMs } = wanted
     const { clock } = this.#options
+    const deadline = deadlineAt(deadlineAtMs, clock.atMs)
     for (;;) {
       const found = this.#letters.get(rootId)?.find((letter) => letter.topic === topic && letter.seq > afterSeq)
       if (found) return { seq: found.seq, message: found.message }
-      if (clock.atMs >= deadlineAtMs) return 'deadline'
-      await this.#nextLetter(rootId, deadlineAtMs)
+      const leftMs = deadline.leftMs(clock.atMs)
+      if (leftMs <= 0) return 'deadline'
+      await this.#nextLetter(rootId, clock.atMs + leftMs)
     }
   }
 
