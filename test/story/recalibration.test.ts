@@ -1,8 +1,9 @@
 /** A plan's constants come from moves of the same cluster that were measured, those of this very drain among them. */
 import { expect, test } from 'vitest'
+import { brokenIn } from '#app/chaos/end-state'
 import { playNight } from '#app/night/play'
 import { vmid } from '#domain/ids'
-import { brokenIn, calmNight } from './night-kit.ts'
+import { calmNight } from './night-kit.ts'
 
 test('a plan that is revised in the middle of a drain uses what the drain has measured so far', async () => {
   const calm = calmNight(`
