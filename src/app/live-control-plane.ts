@@ -40,6 +40,7 @@ export type LiveParts = {
   readonly subscribe: (listener: (row: JournalRow) => void) => () => void
   readonly readPage: (id: MaintenanceId, customer: CustomerId) => Promise<{ path: string; html: string } | undefined>
   readonly keepPhoto?: ControlPlane['keepPhoto']
+  readonly evidence?: ControlPlane['evidence']
   readonly simulated: boolean
   readonly alerts?: ControlPlane['alerts']
 }
@@ -48,6 +49,11 @@ export function liveControlPlane(
   parts: LiveParts,
 ): ControlPlane & { startFor(finding: Finding, by: string): Promise<StartOutcome> } {
   const { ports } = parts
+  const reports = reporting({
+    ...ports,
+    listMaintenances: parts.listMaintenances,
+    guests: async () => (await ports.hypervisor.observe()).guests,
+  })
   const head = async (id: MaintenanceId): Promise<MaintenanceHead | undefined> => {
     const rows = await ports.journal.read(id)
     return rows.length === 0 ? undefined : { id, cluster: parts.cluster, view: viewOf(rows) }
@@ -71,9 +77,11 @@ export function liveControlPlane(
     release: (id, release, key) => releaseStuck(parts, id, release, key),
     findings: parts.findings,
     report: parts.readPage,
-    reportAs: reporting(ports).report,
+    reportAs: reports.report,
+    monthReports: reports.month,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     rehearse: liveRehearsals(parts),
+    ...(parts.evidence === undefined ? {} : { evidence: parts.evidence }),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),

@@ -13,4 +13,16 @@ export type ReportQuery = {
   readonly language?: Customer['language']
 }
 
+export const MONTH_FORMS = ['html', 'pdf', 'json', 'md'] as const
+export type MonthForm = (typeof MONTH_FORMS)[number]
+
+export type MonthQuery = {
+  /** '2026-11', UTC. */
+  readonly month: string
+  /** Absent: everybody whom a maintenance of that month concerned. */
+  readonly customer?: CustomerId
+  readonly form: MonthForm
+  readonly language?: Customer['language']
+}
+
 export type ReportFile = { readonly name: string; readonly type: string; readonly bytes: Uint8Array }

@@ -28,6 +28,7 @@ import { tellCustomers } from '#tell/steps'
 import { verifyNode } from '#verify/steps'
 import { recordHardware } from './hardware.ts'
 import { bringHome, whoStoppedMeanwhile } from './homecoming.ts'
+import { leaveLease } from './lease.ts'
 import { notify } from './notify.ts'
 import { AbortAsked, holdWhilePaused, note, type Story, StoryStopped, StoryStuck, tellStory } from './story.ts'
 import { undoing } from './undoing.ts'
@@ -149,13 +150,15 @@ async function takeAllBack(story: Story, known: Known, why: Error): Promise<Main
   story.heard.paused = false
   // Hands may be inside, or the hardware is not proven: what stands now is safer than anything a program could do.
   if (why instanceof StoryStuck) {
-    const lease = story.heard.lease === undefined ? '' : `; ${leaseStays(story.heard.lease).text}`
+    const left = await leaveLease(story)
+    const lease = left === undefined ? '' : `; ${leaseStays(left).text}`
     return { ending: 'stuck', text: `${why.message}${lease}` }
   }
   const isRefusal = !known.touched && !(why instanceof AbortAsked)
   const failures = [...(await story.saga.takeBack())]
   for (const { name, text } of failures) await note(story, { kind: 'undo-failed', name, text })
-  if (failures.length > 0 && story.heard.lease !== undefined) failures.push(leaseStays(story.heard.lease))
+  const left = failures.length > 0 ? await leaveLease(story) : undefined
+  if (left !== undefined) failures.push(leaseStays(left))
   const ending: Ending = failures.length > 0 ? 'stuck' : isRefusal ? 'failed' : 'undone'
   const rest = failures.map((failure) => failure.text).join('; ')
   return { ending, text: rest === '' ? why.message : `${why.message}; not taken back: ${rest}` }

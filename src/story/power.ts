@@ -8,7 +8,7 @@ import { readHardware } from './hardware.ts'
 import { proveIdentity } from './identity.ts'
 import { osdsToComeBack, waitUntilBack } from './lease.ts'
 import { insist } from './perform.ts'
-import { look, note, pass, type Story, StoryStuck } from './story.ts'
+import { keepUp, look, note, pass, type Story, StoryStuck } from './story.ts'
 
 const LOOK_EVERY_MS = 5_000
 
@@ -37,6 +37,7 @@ export async function waitForNode(story: Story, limitMs: number): Promise<boolea
   for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
     const online = await look(story, `whether ${node} is back`, () => isOnline(story))
     if (online) return true
+    await keepUp(story)
     await pass(story, LOOK_EVERY_MS)
   }
   return false
@@ -73,6 +74,7 @@ export async function bringNodeBack(story: Story): Promise<void> {
     if (found === 'off') break
     looksBetween = found === 'whole' ? 0 : looksBetween + 1
     if (looksBetween === BETWEEN_LIMIT_LOOKS) await shutDownAgain(story)
+    await keepUp(story)
     await pass(story, LOOK_EVERY_MS)
   }
   const by = await powerOn(story)

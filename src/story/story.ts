@@ -268,7 +268,10 @@ export async function holdWhilePaused(story: Story): Promise<void> {
   while (story.heard.paused)
 }
 
-/** Lets `ms` pass, all ears. */
-export async function pass(story: Story, ms: number, how: 'acts' | 'watches' = 'acts'): Promise<Word> {
-  return attend(story, (await story.saga.nowMs()) + ms, how)
+/** Lets `ms` pass, all ears, whatever people say meanwhile: two looks lie as far apart as they are meant to. */
+export async function pass(story: Story, ms: number, how: 'acts' | 'watches' = 'acts'): Promise<void> {
+  const untilMs = (await story.saga.nowMs()) + ms
+  let word: Word
+  do word = await attend(story, untilMs, how)
+  while (word.is !== 'silence')
 }

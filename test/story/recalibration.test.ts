@@ -1,4 +1,5 @@
 /** A plan's constants come from moves of the same cluster that were measured, those of this very drain among them. */
+
 import { expect, test } from 'vitest'
 import { brokenIn } from '#app/chaos/end-state'
 import { playNight } from '#app/night/play'

@@ -3,6 +3,7 @@ import type { ClusterObservation } from '#domain/cluster'
 import type { NodeName } from '#domain/ids'
 import type { Move, Plan, Violation } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
+import { checkAfter } from './check-after.ts'
 import { checkMove } from './check-move.ts'
 import { checkSpare } from './check-spare.ts'
 import { checkTimes } from './check-times.ts'
@@ -21,6 +22,7 @@ export function checkPlan({ cluster, plan, policy }: CheckInput): readonly Viola
   const world = new CheckWorld(cluster, policy)
   for (const step of stepsOf(plan.moves)) violations.push(...replayStep(world, plan, step))
   violations.push(...checkEnd(world, plan))
+  violations.push(...checkAfter(world, plan))
   violations.push(...checkTimes(cluster, plan))
   violations.push(...checkSpare(world, plan))
   violations.push(...checkWayHome(world, plan))

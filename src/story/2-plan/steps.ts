@@ -16,7 +16,7 @@ import { flagsElsewhere } from '../others.ts'
 import { attend, look, note, ownerOf, type Story, StoryStopped } from '../story.ts'
 import { checkPlan } from './check-plan.ts'
 import { conditionsToBegin, type Facts, remarks } from './conditions.ts'
-import { proposePlan } from './decide.ts'
+import { provePlan } from './prove-plan.ts'
 import { modelFrom } from './recalibrate.ts'
 
 export type Approved = {
@@ -143,7 +143,7 @@ async function propose(story: Story, before: Plan | undefined): Promise<Proposal
   return look(story, `cluster ${story.input.cluster} for a plan`, async () => {
     try {
       const facts = await gatherFacts(story)
-      return proposeFrom(story, facts, before, await measuredModel(story, facts.cluster))
+      return await proposeFrom(story, facts, before, await measuredModel(story, facts.cluster))
     } catch (error) {
       if (!(error instanceof DriverError)) throw error
       const conditions = await askSafely(() => Promise.reject(error))
@@ -152,7 +152,12 @@ async function propose(story: Story, before: Plan | undefined): Promise<Proposal
   })
 }
 
-function proposeFrom(story: Story, facts: Facts, before: Plan | undefined, model: ForecastModel): Proposal {
+async function proposeFrom(
+  story: Story,
+  facts: Facts,
+  before: Plan | undefined,
+  model: ForecastModel,
+): Promise<Proposal> {
   const { node, policy } = story.input
   const { cluster, ceph } = facts
   const conditions = conditionsToBegin(facts)
@@ -161,7 +166,7 @@ function proposeFrom(story: Story, facts: Facts, before: Plan | undefined, model
   // Figures drift from look to look. A plan that keeps every rule in the world as it is now stays the plan: same moves, same approval.
   const isStillGood = before?.blockers.length === 0 && checkPlan({ cluster, plan: before, policy: rules }).length === 0
   if (isStillGood) return { plan: before, origins: originsOf(cluster, node, before), conditions }
-  const plan = proposeRevision(story, { cluster, ceph, before, model })
+  const plan = await proposeRevision(story, { cluster, ceph, before, model })
   // A lock or a node that is away for a moment makes no other plan: the plan waits, with its approval.
   if (before?.feasible === true && !plan.feasible) {
     return { plan: before, origins: originsOf(cluster, node, before), conditions: [...conditions, ...plan.blockers] }
@@ -188,8 +193,8 @@ function originsOf(cluster: ClusterObservation, node: NodeName, plan: Plan): rea
   return cluster.guests.filter((guest) => guest.node === node || moving.has(guest.vmid)).map(originOf)
 }
 
-/** A plan by the rules, with what approvers lifted so far. */
-export function proposeRevision(
+/** A plan by the rules, with what approvers lifted so far; proven where a solver is at hand. */
+export async function proposeRevision(
   story: Story,
   world: {
     readonly cluster: ClusterObservation
@@ -197,11 +202,11 @@ export function proposeRevision(
     readonly before: Plan | undefined
     readonly model: ForecastModel
   },
-): Plan {
+): Promise<Plan> {
   const { id, node, policy } = story.input
   const { cluster, ceph, before, model } = world
   const revision = before === undefined ? 1 : before.revision + 1
-  return proposePlan({
+  const request = {
     id: planId(`${id}/${revision}`),
     revision,
     ...(before === undefined ? {} : { parent: before.id }),
@@ -210,7 +215,8 @@ export function proposeRevision(
     model,
     drain: [node],
     policy: { ...policy.plan, lifted: story.heard.lifted },
-  })
+  }
+  return provePlan(request, story.ports.solver)
 }
 
 /** The forecast's constants as this cluster's moves have shown them, those of this maintenance among them. */

@@ -9,7 +9,14 @@ import { type Paper, renderPlan, renderViolations } from './plan-text.ts'
 const EXIT_BAD_INPUT = 2
 const EXIT_BLOCKED = 3
 
-type PlanOptions = { snapshot?: string; drain: string[]; policy?: string; json?: boolean; svg?: string }
+type PlanOptions = {
+  snapshot?: string
+  drain: string[]
+  policy?: string
+  json?: boolean
+  svg?: string
+  solver: boolean
+}
 type CheckOptions = { snapshot?: string; plan?: string; policy?: string; json?: boolean }
 
 const gather = (value: string, before: string[]): string[] => [...before, value]
@@ -22,6 +29,7 @@ export function addPlanCommands(program: Command): void {
     .option('--drain <node>', 'node to empty; may be repeated', gather, [])
     .option('--policy <file>', "policy fields that win over the snapshot's own")
     .option('--json', 'the plan as coulisse/plan@1')
+    .option('--no-solver', 'ask no exact solver: what only it could prove is said to be not proved')
     .option('--svg <file>', 'the schedule as a Gantt chart, besides')
     .addHelpText(
       'after',
@@ -41,7 +49,7 @@ export function addPlanCommands(program: Command): void {
   }
 }
 
-async function runPlan({ snapshot, drain, policy, json, svg }: PlanOptions): Promise<void> {
+async function runPlan({ snapshot, drain, policy, json, svg, solver }: PlanOptions): Promise<void> {
   const missing = [
     ...(snapshot ? [] : ['--snapshot: name a file']),
     ...(drain.length > 0 ? [] : ['--drain: name at least one node']),
@@ -50,6 +58,7 @@ async function runPlan({ snapshot, drain, policy, json, svg }: PlanOptions): Pro
   const result = await planFromFiles({
     snapshotPath: snapshot,
     drain,
+    asksSolver: solver,
     ...(policy === undefined ? {} : { policyPath: policy }),
   })
   if (!result.ok) return refuse(result.faults)
