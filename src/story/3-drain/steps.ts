@@ -1,6 +1,6 @@
 /** Stage 3: every running guest moved off the node, followed to its real end, and the node proven empty by two looks. */
 import { type Blocker, withoutLifted } from '#domain/blocker'
-import { type ClusterObservation, guestsOn } from '#domain/cluster'
+import { type ClusterObservation, guestsOn, nodeOf } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { Guest, Rule } from '#domain/guest'
 import { type NodeName, vmid } from '#domain/ids'
@@ -94,7 +94,9 @@ async function welcome(story: Story, guest: Guest): Promise<void> {
   const { node } = story.input
   const isKnown = story.heard.origins.some((origin) => origin.vmid === guest.vmid)
   const origins = isKnown ? story.heard.origins : [...story.heard.origins, originOf(guest)]
-  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', origins })
+  const { before } = story.heard
+  const ledger = before === undefined ? { origins } : { origins, before }
+  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', ...ledger })
   story.heard.origins = origins
 }
 
@@ -359,7 +361,9 @@ const whoIsLeft = (story: Story) =>
 /** By the cluster's list, given, and by the node's own word, asked now. */
 export async function stillRunning(story: Story, cluster: ClusterObservation): Promise<readonly Blocker[]> {
   const { node } = story.input
-  return notEmptyBlockers(cluster, node, await story.ports.hypervisor.runningOn(node))
+  // It was off, proven and empty, and has not joined since: it starts nobody without its cluster, and cannot be asked.
+  const cannotTell = story.heard.wasOpened && nodeOf(cluster, node)?.online === false
+  return notEmptyBlockers(cluster, node, cannotTell ? [] : await story.ports.hypervisor.runningOn(node))
 }
 
 export const hasHaGuests = (story: Story) =>

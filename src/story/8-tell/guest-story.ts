@@ -27,6 +27,8 @@ export type GuestStory = {
   readonly kind: Origin['kind']
   readonly wasRunning: boolean
   readonly origin: NodeName
+  /** Where it belongs: another node than `origin` when an earlier maintenance had left it there. */
+  readonly home: NodeName
   readonly moves: readonly MoveStory[]
   readonly movedByOthers: number
   readonly endsOn: NodeName
@@ -56,7 +58,7 @@ type ReadingKey = { readonly guest: Vmid; readonly by?: string; readonly fromMs?
 export type OwnOrigin = Origin & { readonly entry?: number }
 
 export const isMoved = (move: MoveStory) => move.is === 'moved'
-export const isHome = (guest: GuestStory) => guest.endsOn === guest.origin
+export const isHome = (guest: GuestStory) => guest.endsOn === guest.home
 
 export function guestStories(all: readonly JournalRow[], own: readonly OwnOrigin[]): readonly GuestStory[] {
   // Read once: a journal of hundreds of guests has thousands of rows.
@@ -75,6 +77,7 @@ export function guestStories(all: readonly JournalRow[], own: readonly OwnOrigin
       kind: origin.kind,
       wasRunning: origin.status === 'running',
       origin: origin.node,
+      home: origin.home ?? origin.node,
       moves,
       movedByOthers: byOthers.length,
       endsOn: endOf(origin, moves, byOthers),
