@@ -26,7 +26,7 @@ export function drawFault(chance: Chance, kind: FaultKind, scene: Scene): DrawnF
   const fault: Record<string, unknown> = { kind }
   const { shape } = FAULT_FIELDS[kind]
   for (const [field, schema] of Object.entries(shape) as [string, z.ZodType][]) {
-    const value = valueOf(chance, field, schema, scene)
+    const value = fieldOf(chance, field, schema, scene)
     if (value === NOTHING) {
       if (!schema.safeParse(undefined).success) return undefined
     } else fault[field] = value
@@ -79,7 +79,7 @@ const FIELDS: Readonly<Record<string, Draw>> = {
   vmid: () => NOTHING,
 }
 
-function valueOf(chance: Chance, field: string, schema: z.ZodType, scene: Scene): unknown {
+function fieldOf(chance: Chance, field: string, schema: z.ZodType, scene: Scene): unknown {
   const draw = Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined
   if (draw !== undefined) return draw(chance, scene)
   const inner = bare(schema)

@@ -23,7 +23,7 @@ export type DrawnNight = {
   readonly parts: readonly Part[]
 }
 
-export const scriptOf = (night: DrawnNight): string => night.parts.flatMap(({ lines }) => lines).join('\n')
+const scriptOf = (night: DrawnNight): string => night.parts.flatMap(({ lines }) => lines).join('\n')
 
 /** Throws when the night is not one that can be played: a drawn one always can. */
 export function nightOptions(night: DrawnNight): NightOptions {

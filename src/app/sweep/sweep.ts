@@ -34,7 +34,7 @@ const BATCH = 8
 const HANGS_AFTER_MS = 60_000
 const LOOK_EVERY_MS = 1_000
 
-export const replayLine = (seed: number) => `./coulisse sweep --nights 1 --seed ${seed}`
+const replayLine = (seed: number) => `./coulisse sweep --nights 1 --seed ${seed}`
 
 /** Resolves when every night was played, or with what there is when the signal comes. */
 export async function sweep(options: SweepOptions): Promise<SweepResult> {

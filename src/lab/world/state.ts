@@ -245,6 +245,8 @@ export type WorldGuest = {
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
+  /** When it came to where it is. */
+  arrivedAtMs?: number
   /** When others last began to move it, and not because of a maintenance mode of ours. */
   tornAwayAtMs?: number
   /** A real process stands behind it: its live moves last as long as that one's, and end as they end. */
