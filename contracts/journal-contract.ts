@@ -4,12 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '#domain/event'
 import { maintenanceId, nodeName } from '#domain/ids'
 import { chainProblems } from '#domain/journal-chain'
+import type { Sha256 } from '#domain/merkle'
 import type { Clock } from '#ports/clock'
 import type { Journal } from '#ports/journal'
 
 type MakeJournal = (clock: Clock) => Promise<{ readonly journal: Journal; close(): Promise<void> }>
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const sha256: Sha256 = (...pieces) =>
+  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 const AT_MS = 1_900_000_000_123
 
 export function journalContract(name: string, makeJournal: MakeJournal): void {

@@ -205,6 +205,16 @@ test('a step that failed inside DBOS, not in us, is forgotten and runs again', {
   }),
 )
 
+test('workers that begin at once on an empty database all begin', { timeout: 60_000 }, () =>
+  withServer(async ({ postgres, stateDir, ledger }) => {
+    const task = { url: postgres.url, ledger: join(stateDir, 'ledger'), startMs: Date.now(), id: 'rich' }
+    const workers = await Promise.all([1, 2, 3].map(() => workerOf(task)))
+    await Promise.all(workers.map((worker) => worker.ended))
+    expect(workers.map((worker) => worker.process.exitCode)).toEqual([0, 0, 0])
+    expect(await ledger.lines()).not.toEqual([])
+  }),
+)
+
 const NO_KEYS = { exclusive: [] }
 
 async function withServer(

@@ -26,6 +26,8 @@ import type {
   StartOutcome,
   StartRequest,
 } from './control-plane.ts'
+import { liveRehearsals } from './rehearsal/live-rehearsals.ts'
+import { reporting } from './reporting.ts'
 
 export type LiveParts = {
   readonly cluster: ClusterName
@@ -46,6 +48,11 @@ export function liveControlPlane(
   parts: LiveParts,
 ): ControlPlane & { startFor(finding: Finding, by: string): Promise<StartOutcome> } {
   const { ports } = parts
+  const reports = reporting({
+    ...ports,
+    listMaintenances: parts.listMaintenances,
+    guests: async () => (await ports.hypervisor.observe()).guests,
+  })
   const head = async (id: MaintenanceId): Promise<MaintenanceHead | undefined> => {
     const rows = await ports.journal.read(id)
     return rows.length === 0 ? undefined : { id, cluster: parts.cluster, view: viewOf(rows) }
@@ -69,7 +76,10 @@ export function liveControlPlane(
     release: (id, release, key) => releaseStuck(parts, id, release, key),
     findings: parts.findings,
     report: parts.readPage,
+    reportAs: reports.report,
+    monthReports: reports.month,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
+    rehearse: liveRehearsals(parts),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),

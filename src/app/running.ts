@@ -1,11 +1,9 @@
 /** The whole control plane, started and ended in order: database, engine, journal, watch, facade. */
 
 import { join } from 'node:path'
-import type { NooutLease } from '#domain/ceph'
 import type { JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
 import { clusterName, type MaintenanceId, maintenanceId, nodeName } from '#domain/ids'
-import type { Json } from '#domain/json'
 import { MOVE_SAGA, moveSaga } from '#drain/move'
 import { createDbosEngine } from '#drivers/dbos/engine'
 import { keepPhotoIn } from '#drivers/files/photos'
@@ -16,7 +14,6 @@ import { startEmbeddedPostgres } from '#drivers/postgres/embedded'
 import { PostgresJournal } from '#drivers/postgres/journal'
 import { migrate } from '#drivers/postgres/migrate'
 import { openPool } from '#drivers/postgres/pool'
-import type { LeaseStore } from '#drivers/proxmox/ceph-fallback'
 import type { Ports } from '#ports/all'
 import type { Clock } from '#ports/clock'
 import type { Journal } from '#ports/journal'
@@ -28,6 +25,7 @@ import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
 import { logWhatIsWrong } from './examine-at-start.ts'
 import { fleetOf } from './fleet.ts'
+import { leasesIn } from './leases-in-database.ts'
 import { liveControlPlane } from './live-control-plane.ts'
 import { bmcPoller } from './poll-bmcs.ts'
 import { reload } from './reloading.ts'
@@ -217,15 +215,4 @@ async function openDatabase(config: Config, configPath: string, log: (text: stri
   if (named !== undefined) return { url: named.reveal(), close: async () => {} }
   const server = await startEmbeddedPostgres({ stateDir: config.stateDir, log })
   return { url: server.url, close: () => server.stop() }
-}
-
-/** Where Ceph is reached through Proxmox alone there is no config-key: our own database keeps the lease. */
-function leasesIn(documents: PostgresDocuments): LeaseStore {
-  const keyOf = (host: string) => `lease/${host}`
-  return {
-    readLease: async (host) =>
-      ((await documents.get<Json>(keyOf(host))) ?? undefined) as unknown as NooutLease | undefined,
-    writeLease: (lease) => documents.put(keyOf(lease.host), lease as unknown as Json),
-    deleteLease: (host) => documents.put(keyOf(host), null),
-  }
 }

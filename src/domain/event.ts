@@ -81,6 +81,16 @@ export type Event =
   | { readonly kind: 'said'; readonly text: string; readonly about?: NodeName }
   | { readonly kind: 'maintenance-ended'; readonly ending: Ending; readonly text: string }
 
+/** How the parts of a row are salted (seal.ts). Never in a bundle: who has the seed can open every part. */
+export type Seal = {
+  /** 32 hex digits of chance. Salts of parts that name nobody come from it. */
+  readonly seed: string
+  /** By pointer: salts of their own for parts that may name somebody, so that each can be forgotten alone. */
+  readonly salts: Readonly<Record<string, string>>
+  /** By pointer: what is left of a part whose text and salt were erased. */
+  readonly erased?: Readonly<Record<string, string>>
+}
+
 export type JournalRow = {
   readonly maintenance: MaintenanceId
   /** From 1, without gaps, in one maintenance. */
@@ -91,4 +101,6 @@ export type JournalRow = {
   readonly event: Event
   readonly prevHash: string
   readonly hash: string
+  /** How its parts are salted. Absent: written before there were seals, hashed as one text. */
+  readonly seal?: Seal
 }

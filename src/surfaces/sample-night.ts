@@ -1,6 +1,7 @@
 /** A night as its journal tells it, for tests of the surfaces: the fan of pve3, from the finding to the report. Not a simulation. */
 import { createHash } from 'node:crypto'
 import type { ControlPlane, MaintenanceHead, StartOutcome } from '#app/control-plane'
+import { reporting } from '#app/reporting'
 import type { Act } from '#domain/act'
 import type { Event, JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
@@ -16,6 +17,7 @@ import {
 } from '#domain/ids'
 import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
 import type { ControlMessage, Stage, WorkOrder, WorkOrderAnswer } from '#domain/maintenance'
+import type { Sha256 } from '#domain/merkle'
 import { DEFAULT_FORECAST_MODEL, type Plan } from '#domain/plan'
 import { viewOf } from '#domain/view'
 
@@ -270,7 +272,8 @@ export const MOMENTS = {
 
 export type NightMoment = keyof typeof MOMENTS
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const sha256: Sha256 = (...pieces) =>
+  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 
 function rowAfter(previous: JournalRow | undefined, atMs: number, event: Event): JournalRow {
   const seq = (previous?.seq ?? 0) + 1
@@ -355,6 +358,20 @@ export class NightControlPlane implements ControlPlane {
   async report(_: MaintenanceId, customer: string) {
     return customer === 'acorn' ? { path: 'acorn.html', html: '<!doctype html><p>acorn</p>' } : undefined
   }
+
+  readonly #reports = reporting({
+    journal: { read: (id, afterSeq) => this.journal(id, afterSeq ?? 0) },
+    inventory: {
+      hoster: 'Example Hosting',
+      simulated: true,
+      customer: async (id) => ({ id, name: `The house of ${id}`, language: 'en', timeZone: 'Europe/Madrid' }),
+    },
+    probe: { read: async () => [] },
+    listMaintenances: async () => [NIGHT],
+    guests: async () => [],
+  })
+  readonly reportAs: ControlPlane['reportAs'] = this.#reports.report
+  readonly monthReports: ControlPlane['monthReports'] = this.#reports.month
 
   async keepPhoto(_: MaintenanceId, photo: { readonly name: string }): Promise<string> {
     this.photos.push(photo.name)

@@ -1,6 +1,5 @@
 /** One night in memory: the story on virtual time, over the simulated world, with a script of what people do and what breaks. */
 
-import { DriverError } from '#domain/driver-error'
 import type { Event, JournalRow } from '#domain/event'
 import { type Finding, findingByWord } from '#domain/finding'
 import { nodeName, planId } from '#domain/ids'
@@ -20,9 +19,9 @@ import { VirtualClock } from '#lab/virtual-clock'
 import { createWorld } from '#lab/world/create'
 import { noteJournal } from '#lab/world/journal'
 import { LabWorld } from '#lab/world/lab-world'
+import type { World } from '#lab/world/state'
 import { takeAnswers } from '#lab/world/technician'
 import type { Ports } from '#ports/all'
-import type { Journal } from '#ports/journal'
 import type { SagaFunction } from '#ports/saga'
 import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
 import { bmcPoller } from '../poll-bmcs.ts'
@@ -44,6 +43,8 @@ export type NightOptions = {
   readonly abortAfterRow?: number
   readonly startAtMs?: number
   readonly limitMs?: number
+  /** Changes the world before anything begins: what is true and no look tells. */
+  readonly shape?: (world: World) => void
   /** Drivers in the place of some of the lab's own ports. */
   readonly outside?: (lab: LabWorld, clock: VirtualClock) => Promise<Outside>
   /** Ends the night before the maintenance has ended: asked with every row. */
@@ -75,18 +76,19 @@ export type NightResult = {
 const NIGHT_LIMIT_MS = 14 * 24 * 3_600_000
 const NIGHT_STARTS_AT_MS = Date.UTC(2026, 10, 23, 8)
 const RESTART_AFTER_MS = 5_000
+const CLICKS_AGAIN_AFTER_MS = 5_000
 const WATCH_EVERY_MS = 60_000
 /** A finding whose maintenance cannot be started yet is heeded again. */
 const START_AGAIN_MS = 5 * 60_000
 const START_TRIES_LIMIT = 288
-/** Whoever asks a database that is away waits so long for each answer. */
-const CONNECT_LIMIT_MS = 10_000
 
 /** Plays until the maintenance has ended. Throws when nothing waits and nothing happens, or the night never ends. */
 export async function playNight(options: NightOptions): Promise<NightResult> {
   const { snapshot, seed, startAtMs = NIGHT_STARTS_AT_MS } = options
   const clock = new VirtualClock(startAtMs)
-  const lab = new LabWorld(createWorld({ snapshot, seed, startAtMs }))
+  const world = createWorld({ snapshot, seed, startAtMs })
+  options.shape?.(world)
+  const lab = new LabWorld(world)
   const outside = await options.outside?.(lab, clock)
   try {
     const night = new Night(options, { lab, clock, ports: outside?.ports ?? {} })
@@ -137,14 +139,14 @@ class Night {
       ...options.policy,
       plan: { ...options.snapshot.policy, ...options.policy?.plan },
     }
-    this.journal = new MemoryJournal(this.clock)
+    this.journal = new MemoryJournal(this.clock, { isAway: () => this.#databaseBackAtMs > this.clock.trueMs })
     this.journal.onRow((row) => this.#onRow(row))
     const definitions: Record<string, SagaFunction> = {}
     this.#engine = new MemoryEngine({
       clock: this.clock,
       definitions,
       restartAfterMs: RESTART_AFTER_MS,
-      storeAwayUntilMs: () => lab.state.cluster.databaseAwayUntilMs,
+      databaseAwayUntilMs: () => this.#databaseBackAtMs,
       ...options.engine,
       onBoundary: (n, where) => {
         options.engine?.onBoundary?.(n, where)
@@ -156,7 +158,7 @@ class Night {
       snapshot: options.snapshot,
       policy: this.#policy,
     })
-    this.#ports = this.#fenced({ ...labPorts(lab, options.storage), ...ports, journal: this.#stored(), clock })
+    this.#ports = this.#fenced({ ...labPorts(lab, options.storage), ...ports, journal: this.journal, clock })
     definitions[MAINTENANCE_SAGA] = maintenanceSaga(this.#ports) as SagaFunction
     definitions[MOVE_SAGA] = moveSaga(this.#ports) as SagaFunction
     for (const line of options.script) this.#schedule(line.when, line.command)
@@ -178,27 +180,6 @@ class Night {
     }
   }
 
-  /** The journal lies in the control plane's database, and is away with it. */
-  #stored(): Journal {
-    const { journal, clock } = this
-    const reach = async (doing: string) => {
-      const untilMs = this.lab.state.cluster.databaseAwayUntilMs ?? 0
-      if (untilMs <= clock.atMs) return
-      await clock.sleepUntil(Math.min(untilMs, clock.atMs + CONNECT_LIMIT_MS))
-      if (untilMs > clock.atMs) throw new DriverError('postgres', doing, { retry: 'later', text: 'nobody answers' })
-    }
-    return {
-      append: async (entry) => {
-        await reach('write to the journal')
-        return journal.append(entry)
-      },
-      read: async (maintenance, afterSeq) => {
-        await reach('read the journal')
-        return journal.read(maintenance, afterSeq)
-      },
-    }
-  }
-
   get isOver(): boolean {
     if (this.#hasEnded) return true
     const { count, haveEnded } = this.#maintenances
@@ -206,8 +187,8 @@ class Night {
       this.#overAtMs = undefined
       return false
     }
-    this.#overAtMs ??= this.clock.atMs + (this.#options.settleMs ?? 0)
-    return this.clock.atMs >= this.#overAtMs
+    this.#overAtMs ??= this.clock.trueMs + (this.#options.settleMs ?? 0)
+    return this.clock.trueMs >= this.#overAtMs
   }
 
   nextEventAtMs(): number | undefined {
@@ -226,7 +207,13 @@ class Night {
       this.#due = this.#due.filter((due) => due.atMs > atMs)
       for (const { command } of now) this.#obey(command)
     }
+    this.clock.jump(this.lab.state.cluster.controlClockOffsetMs ?? 0)
+    if (this.#databaseBackAtMs > this.lab.state.nowMs) return
     for (const answer of takeAnswers(this.lab.state)) this.#maintenances.answer(answer)
+  }
+
+  get #databaseBackAtMs(): number {
+    return this.lab.state.cluster.databaseAwayUntilMs ?? Number.NEGATIVE_INFINITY
   }
 
   async result(): Promise<NightResult> {
@@ -237,7 +224,7 @@ class Night {
       lab: this.lab,
       ending: last?.kind === 'maintenance-ended' ? last.ending : 'none',
       maintenances: await this.#maintenances.results(),
-      endedAtMs: this.clock.atMs,
+      endedAtMs: this.clock.trueMs,
     }
   }
 
@@ -260,7 +247,7 @@ class Night {
     if (this.#options.endsWith?.(row)) this.#hasEnded = true
     if (row.seq === this.#options.crashAfterRow) this.#engine.crash()
     if (row.seq === this.#options.abortAfterRow)
-      this.#due.push({ atMs: row.atMs + 1000, command: { is: 'abort', reason: 'the operator said so' } })
+      this.#due.push({ atMs: this.clock.trueMs + 1000, command: { is: 'abort', reason: 'the operator said so' } })
     noteJournal(this.lab.state, event)
     for (const line of this.#options.script) if (this.#isMeant(line, event)) this.#push(line)
     this.#options.onRow?.(row, this.lab)
@@ -277,10 +264,15 @@ class Night {
   #push({ when, command, line }: ScriptLine): void {
     if (when.is !== 'event') return
     this.#fired.add(line)
-    this.#due.push({ atMs: this.clock.atMs + when.delayMs, command })
+    this.#due.push({ atMs: this.clock.trueMs + when.delayMs, command })
   }
 
   #obey(command: Command): void {
+    // Whoever clicks while the database is away reads that it is, and clicks again.
+    if (command.is !== 'fault' && command.is !== 'crash' && this.#databaseBackAtMs > this.lab.state.nowMs) {
+      this.#due.push({ atMs: this.#databaseBackAtMs + CLICKS_AGAIN_AFTER_MS, command })
+      return
+    }
     switch (command.is) {
       case 'fault': {
         const answer = takeFault(this.lab.state, command.fault)
@@ -305,6 +297,8 @@ class Night {
         return
       default:
         this.#maintenances.say(this.#message(command))
+        if ((this.lab.state.doubleClicksUntilMs ?? 0) > this.lab.state.nowMs)
+          this.#maintenances.say(this.#message(command))
     }
   }
 
@@ -342,7 +336,7 @@ class Night {
     const answer = await this.#maintenances.start(finding)
     if (answer !== 'busy' || this.#tries++ >= START_TRIES_LIMIT) return
     const { node, part, text: reason } = finding
-    this.#due.push({ atMs: this.clock.atMs + START_AGAIN_MS, command: { is: 'start', node, part, reason } })
+    this.#due.push({ atMs: this.clock.trueMs + START_AGAIN_MS, command: { is: 'start', node, part, reason } })
   }
 
   #watch(): void {

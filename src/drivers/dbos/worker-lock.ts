@@ -7,6 +7,10 @@ import pg from 'pg'
 const RETRY_MS = 500
 const CONNECT_LIMIT_MS = 5_000
 const ANSWER_LIMIT_MS = 5_000
+/** No executor's: those begin with a pid. */
+const ALONE_ID = 'start'
+const ALONE_LOOK_MS = 50
+const ALONE_LIMIT_MS = 60_000
 /** A machine that vanished without a word is noticed by the server after about this long (keepalives, set per session). */
 const SILENT_PEER_LIMIT_S = 15
 
@@ -72,7 +76,24 @@ export class WorkerLock {
       await takeOver()
       return true
     } finally {
-      await client.query('select pg_advisory_unlock(hashtextextended($1, $2))', [otherId, LOCK_SEED])
+      await unlock(client, otherId)
+    }
+  }
+
+  /** Runs `work` while no other process runs its own: DBOS lays out its tables at every start, and two at once fail. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    const client = this.#client
+    if (!client) throw new Error('the database connection that shows we are alive is lost')
+    for (let waitedMs = 0; !(await tryLock(client, ALONE_ID)); waitedMs += ALONE_LOOK_MS) {
+      if (waitedMs >= ALONE_LIMIT_MS)
+        throw new Error(`another process has been starting for ${ALONE_LIMIT_MS / 1000} s`)
+      await new Promise((resolve) => setTimeout(resolve, ALONE_LOOK_MS))
+    }
+    try {
+      return await work()
+    } finally {
+      // A connection that broke meanwhile has given it back already.
+      await unlock(client, ALONE_ID).catch(() => {})
     }
   }
 
@@ -109,4 +130,8 @@ const LOCK_SEED = 0x73616761
 async function tryLock(client: pg.Client, id: string): Promise<boolean> {
   const { rows } = await client.query('select pg_try_advisory_lock(hashtextextended($1, $2)) as taken', [id, LOCK_SEED])
   return rows[0].taken
+}
+
+async function unlock(client: pg.Client, id: string): Promise<void> {
+  await client.query('select pg_advisory_unlock(hashtextextended($1, $2))', [id, LOCK_SEED])
 }

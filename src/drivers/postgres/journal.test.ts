@@ -1,11 +1,15 @@
 /** Journal, documents, and migrations, on a real server. */
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { journalContract } from '#contracts/journal-contract'
-import { maintenanceId } from '#domain/ids'
+import type { JournalRow } from '#domain/event'
+import { customerId, maintenanceId, nodeName, vmid } from '#domain/ids'
+import { CHAIN_START, chainProblems, hashOfRow } from '#domain/journal-chain'
+import type { Sha256 } from '#domain/merkle'
 import type { Clock } from '#ports/clock'
 import { PostgresDocuments } from './documents.ts'
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts'
@@ -15,6 +19,8 @@ import { openPool } from './pool.ts'
 
 const stateDir = mkdtempSync(join(tmpdir(), 'coulisse-engine-'))
 const log = () => {}
+const sha256: Sha256 = (...pieces) =>
+  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 const clock: Clock = { nowMs: async () => 1_900_000_000_123, sleepUntil: async () => {} }
 let pool: pg.Pool
 
@@ -45,6 +51,95 @@ test('nobody changes or removes a row that was written', async () => {
   ])
     await expect(pool.query(sql)).rejects.toThrow('the journal is append-only')
   expect(await journal.read(maintenanceId('kept'))).toHaveLength(1)
+})
+
+test('an erased name is gone from the database and from every look, and the chain and the tree hold all the same', async () => {
+  const journal = new PostgresJournal({ pool, clock })
+  const id = maintenanceId('erased')
+  const origins = [
+    {
+      vmid: vmid(101),
+      name: 'acorn-web',
+      kind: 'vm',
+      node: nodeName('pve3'),
+      status: 'running',
+      customer: customerId('acorn'),
+    },
+    {
+      vmid: vmid(102),
+      name: 'birch-shop',
+      kind: 'vm',
+      node: nodeName('pve3'),
+      status: 'running',
+      customer: customerId('birch'),
+    },
+  ] as const
+  await journal.append({ maintenance: id, key: 'a', event: { kind: 'origins-recorded', origins } })
+  const text = 'sealed: what Acorn Ltd wrote'
+  const { row } = await journal.append({
+    maintenance: id,
+    key: 'b',
+    event: { kind: 'said', text, about: nodeName('pve3') },
+  })
+  expect(row.event).toEqual({ kind: 'said', text, about: 'pve3' })
+  const stored = async () =>
+    JSON.stringify((await pool.query("select event from coulisse.journal where maintenance = 'erased'")).rows)
+  expect(await stored()).not.toMatch(/acorn|birch/i)
+  const before = await journal.read(id)
+  expect(chainProblems(before, sha256)).toEqual([])
+  expect(await journal.erase('ACORN')).toBe(3)
+  const after = await journal.read(id)
+  expect(JSON.stringify(after)).not.toMatch(/acorn/i)
+  expect(after.map(({ hash }) => hash)).toEqual(before.map(({ hash }) => hash))
+  expect(chainProblems(after, sha256)).toEqual([])
+  expect(after[0]?.event).toMatchObject({
+    origins: [{ name: '[erased]', customer: '[erased]' }, { name: 'birch-shop' }],
+  })
+  const [first] = before
+  expect((await journal.append({ maintenance: id, key: 'b', event: { kind: 'said', text } })).row.hash).toBe(
+    before[1]?.hash,
+  )
+  expect(chainProblems([{ ...after[0], event: first?.event } as JournalRow], sha256)).toEqual([])
+  const { rows } = await pool.query(
+    "select count(*)::int as count from coulisse.journal_text where texts::text ilike '%acorn%'",
+  )
+  expect(rows[0].count).toBe(0)
+})
+
+test('rows that were written before there were seals are read, and their chain goes on', async () => {
+  const journal = new PostgresJournal({ pool, clock })
+  const old = {
+    maintenance: maintenanceId('old'),
+    seq: 1,
+    key: 'a',
+    atMs: 7,
+    event: { kind: 'said', text: 'sealed:x' } as const,
+    prevHash: CHAIN_START,
+  }
+  await pool.query(
+    `insert into coulisse.journal (id, maintenance, seq, key, at_ms, event, prev_hash, hash)
+     select coalesce(max(id), 0) + 1, 'old', 1, 'a', 7, $1, $2, $3 from coulisse.journal`,
+    [JSON.stringify(old.event), CHAIN_START, hashOfRow(old, sha256)],
+  )
+  await journal.append({ maintenance: old.maintenance, key: 'b', event: { kind: 'said', text: 'new' } })
+  const rows = await journal.read(old.maintenance)
+  expect(rows[0]).toEqual({ ...old, hash: hashOfRow(old, sha256) })
+  expect(chainProblems(rows, sha256)).toEqual([])
+})
+
+test('all hashes are read in the order in which they were written, and a maintenance knows its places among them', async () => {
+  const journal = new PostgresJournal({ pool, clock })
+  const first = (await journal.hashes(0)).length
+  for (const key of ['a', 'b', 'c'])
+    await journal.append({
+      maintenance: maintenanceId(key === 'b' ? 'between' : 'placed'),
+      key,
+      event: { kind: 'said', text: key },
+    })
+  const rows = await journal.read(maintenanceId('placed'))
+  expect(await journal.places(maintenanceId('placed'))).toEqual([first, first + 2])
+  const hashes = await journal.hashes(first)
+  expect([hashes[0], hashes[2]]).toEqual(rows.map(({ hash }) => hash))
 })
 
 test('a text that PostgreSQL could not take as text comes back all the same', async () => {

@@ -14,6 +14,7 @@ import {
   type SagaHost,
   textOf,
 } from '#ports/saga-over-records'
+import { DATABASE_AWAY_TEXT } from '../memory-journal.ts'
 import type { VirtualClock } from '../virtual-clock.ts'
 
 /** Thrown by `onBoundary`: the whole process dies here, with all its sagas. */
@@ -30,11 +31,14 @@ export type MemoryEngineOptions = {
   readonly restartAfterMs?: number
   /** Runs every act twice and throws the first answer away, as a crash between effect and record would. */
   readonly everyStepTwice?: boolean
-  /** Until when nothing can be recorded: the database is away. Whoever comes to a record waits. */
-  readonly storeAwayUntilMs?: () => number | undefined
+  /** The database is away until then, in the clock's true time. Nothing is recorded, sent or begun meanwhile. */
+  readonly databaseAwayUntilMs?: () => number | undefined
   /** Around every act, for instance to make it fail. */
   readonly aroundAct?: <T>(where: { readonly saga: string; readonly step: string }, act: () => Promise<T>) => Promise<T>
 }
+
+/** A run that could record nothing for so long gives its saga back, as on DBOS. */
+const DATABASE_PATIENCE_MS = 30_000
 
 type Row = {
   readonly id: string
@@ -73,6 +77,7 @@ export class MemoryEngine implements SagaEngine {
   ): Promise<StartAnswer> {
     if (id === '' || id.includes('/')) throw refused(`start ${id}`, 'an id is not empty and has no "/"')
     if (!this.#options.definitions[definition]) throw refused(`start ${id}`, `there is no definition "${definition}"`)
+    this.#refuseWithoutDatabase(`start ${id}`)
     if (this.#rows.has(id)) return { is: 'exists' }
     for (const key of options.exclusive) {
       const by = this.#holders.get(key)
@@ -86,6 +91,7 @@ export class MemoryEngine implements SagaEngine {
 
   async send(id: string, topic: string, message: Json, key: string): Promise<void> {
     if (this.#rows.get(id)?.rootId !== id) throw refused(`send ${topic} to ${id}`, 'there is no such saga')
+    this.#refuseWithoutDatabase(`send ${topic} to ${id}`)
     const letters = this.#letters.get(id) ?? []
     if (letters.some((letter) => letter.key === key)) return
     letters.push({ seq: letters.length + 1, topic, key, message: JSON.parse(JSON.stringify(message)) as Json })
@@ -181,6 +187,7 @@ export class MemoryEngine implements SagaEngine {
 
   async #runToEnd(row: Row, generation: number): Promise<void> {
     await undefined
+    if (this.#isDatabaseAway) await this.#databaseBack(Number.POSITIVE_INFINITY)
     if (!this.#survives(generation, `begin ${row.id}`)) return
     let status: SagaStatus
     try {
@@ -245,20 +252,12 @@ export class MemoryEngine implements SagaEngine {
     if (kept && kept.name !== name)
       return fail(new NonDeterminism(`${row.id}#${position}: recorded as "${kept.name}", now it is "${name}"`))
     if (kept) return JSON.parse(kept.json) as Json
-    if (this.#isStoreAway) await this.#whileAway()
     const json = JSON.stringify(await body())
-    if (this.#isStoreAway) await this.#whileAway()
+    if (this.#isDatabaseAway) await this.#databaseBack(DATABASE_PATIENCE_MS)
+    if (generation === this.#generation && this.#isDatabaseAway) this.crash()
     if (!this.#survives(generation, `before the record of ${where}`)) return never()
     row.records[position] = { name, json }
     return this.#survives(generation, `after ${where}`) ? (JSON.parse(json) as Json) : never()
-  }
-
-  get #isStoreAway(): boolean {
-    return (this.#options.storeAwayUntilMs?.() ?? 0) > this.#options.clock.atMs
-  }
-
-  async #whileAway(): Promise<void> {
-    while (this.#isStoreAway) await this.#options.clock.sleepUntil(this.#options.storeAwayUntilMs?.() ?? 0)
   }
 
   async #act<T>(row: Row, moment: Moment, act: () => Promise<T>): Promise<T> {
@@ -356,6 +355,24 @@ export class MemoryEngine implements SagaEngine {
 
   #giveBackKeys(id: string): void {
     for (const [key, holder] of this.#holders) if (holder === id) this.#holders.delete(key)
+  }
+
+  get #isDatabaseAway(): boolean {
+    return (this.#options.databaseAwayUntilMs?.() ?? Number.NEGATIVE_INFINITY) > this.#options.clock.trueMs
+  }
+
+  #refuseWithoutDatabase(doing: string): void {
+    if (this.#isDatabaseAway) throw new DriverError('postgres', doing, { retry: 'later', text: DATABASE_AWAY_TEXT })
+  }
+
+  /** Resolves when the database is there, or when it was waited for long enough. */
+  async #databaseBack(patienceMs: number): Promise<void> {
+    const { clock, databaseAwayUntilMs } = this.#options
+    const giveUpAtMs = clock.trueMs + patienceMs
+    while (this.#isDatabaseAway && clock.trueMs < giveUpAtMs) {
+      const waitMs = Math.min(databaseAwayUntilMs?.() ?? 0, giveUpAtMs) - clock.trueMs
+      await clock.sleepUntil(clock.atMs + waitMs)
+    }
   }
 
   /** False when this run's process is dead, or dies right here. */

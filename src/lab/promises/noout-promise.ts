@@ -1,6 +1,7 @@
 /** Promise 5: noout as wide as said, as long as its lease, never taken from under OSDs that are down, never somebody else's. */
 import type { NodeName } from '#domain/ids'
 import { cephOf, flagsAt } from '#lab/world/ceph'
+import { schedule } from '#lab/world/events'
 import type { World, WorldCeph, WorldCommand } from '#lab/world/state'
 import { breakPromise } from './broken.ts'
 
@@ -23,14 +24,25 @@ function checkClear(world: World, ceph: WorldCeph, host: NodeName | undefined): 
   if (down) breakPromise(world, 5, `noout on ${where} was cleared while osd.${down.id} of ${down.host} was down`)
 }
 
-/** Some minutes after a lease ran out: is the flag gone, the lease renewed, or somebody told? */
+/** After its end a lease has this long to be noticed. */
+export const LEASE_GRACE_MS = 300_000
+
+/** Some minutes after a lease ran out by the clock of whoever wrote it: is the flag gone, the lease renewed, or somebody told? */
 export function checkLease(world: World, node: NodeName): void {
+  const wrongByMs = world.cluster.controlClockOffsetMs ?? 0
   const ceph = cephOf(world)
   const held = ceph && [`${node}/noout`, 'cluster/noout'].some((key) => ceph.flagSetBy[key]?.by === 'us')
   const expiresAtMs = expiryOf(ceph?.configKeys[`coulisse/lease/${node}`])
-  if (!held || expiresAtMs === undefined || expiresAtMs > world.nowMs) return
+  if (!held || expiresAtMs === undefined) return
+  const leftMs = expiresAtMs - (world.nowMs + wrongByMs)
+  if (leftMs > 0) {
+    // That clock was set back meanwhile: looked at again when it shows the end.
+    if (wrongByMs !== 0) schedule(world, world.nowMs + leftMs + LEASE_GRACE_MS, { kind: 'lease-expires', node })
+    return
+  }
   const told = world.told.some(
-    ({ about, atMs, endsAtMs }) => about === 'lease' && (atMs >= expiresAtMs || isSameSecond(endsAtMs, expiresAtMs)),
+    ({ about, atMs, endsAtMs }) =>
+      about === 'lease' && (atMs + wrongByMs >= expiresAtMs || isSameSecond(endsAtMs, expiresAtMs)),
   )
   if (!told) breakPromise(world, 5, `noout on ${node} outlived its lease and nobody was told`)
 }

@@ -34,6 +34,10 @@ export type World = {
   technician: WorldTechnician
   workOrders: WorldWorkOrder[]
   mails: WorldMail[]
+  /** Addresses whose mail server refuses for good; without one: all of them. */
+  mailBounces?: { address?: string; untilMs?: number }[]
+  /** What the operator clicks he clicks twice, until then. */
+  doubleClicksUntilMs?: number
   /** Published customers' pages; key: customer. */
   pages: Record<string, WorldPage>
   apiFaults: ApiFault[]
@@ -87,6 +91,8 @@ export type WorldCluster = {
   publishPending: boolean
   /** The database of the control plane is away until then. */
   databaseAwayUntilMs?: number
+  /** What the control plane's clock shows more (or less) than the world's. */
+  controlClockOffsetMs?: number
 }
 
 /**
@@ -152,6 +158,10 @@ export type WorldBmc = {
   locateLimitS?: number
   /** Its FRU is empty and its GUID unset: it cannot say who it is. */
   anonymous?: boolean
+  /** Every read of its log tells the last records again, so many of them. */
+  repeatsRecords?: number
+  /** A record shows in its log so long after it was written. */
+  lateByMs?: number
 }
 
 export type WorldNode = {
@@ -172,6 +182,8 @@ export type WorldNode = {
   memoryBytes: number
   memoryUsedBytes: number
   linkBitsPerSecond: number
+  /** The part of its link that streams get; absent: 0.88, the contracts' 8.8 of 10 Gbit/s. */
+  linkShare?: number
   storages: NodeStorage[]
   bridges: string[]
   /** Snapshot said maintenance, or an operator cordoned it. */
@@ -247,6 +259,8 @@ export type WorldGuest = {
   arrivedByOthersAtMs?: number
   /** When it came to where it is. */
   arrivedAtMs?: number
+  /** A fault made it: nobody's plan knew of it, and its owner may take it away again. */
+  isOutsider?: true
   /** When others last began to move it, and not because of a maintenance mode of ours. */
   tornAwayAtMs?: number
   /** A real process stands behind it: its live moves last as long as that one's, and end as they end. */
@@ -382,6 +396,8 @@ export type TechnicianDoes =
   | 'wrong-serial-first'
   | 'pulls-wrong-server'
   | 'never-answers'
+  | 'answers-twice'
+  | 'answers-late'
   | 'finds-nothing'
   | 'cannot'
   | 'leaves-fan-broken'
@@ -390,6 +406,8 @@ export type WorldTechnician = {
   does: TechnicianDoes
   arrivesAfterMin: number
   worksMin: number
+  /** Who answers late does so this long after his work. */
+  answersAfterMin: number
   /** Takes the power cords out while he works. */
   pullsCords: boolean
   name: string

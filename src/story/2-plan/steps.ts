@@ -16,7 +16,7 @@ import { flagsElsewhere } from '../others.ts'
 import { attend, look, note, ownerOf, type Story, StoryStopped } from '../story.ts'
 import { checkPlan } from './check-plan.ts'
 import { conditionsToBegin, type Facts, remarks } from './conditions.ts'
-import { proposePlan } from './decide.ts'
+import { provePlan } from './prove-plan.ts'
 
 export type Approved = {
   readonly plan: Plan
@@ -141,7 +141,7 @@ function isSamePlan(one: Plan, other: Plan): boolean {
 async function propose(story: Story, before: Plan | undefined): Promise<Proposal> {
   return look(story, `cluster ${story.input.cluster} for a plan`, async () => {
     try {
-      return proposeFrom(story, await gatherFacts(story), before)
+      return await proposeFrom(story, await gatherFacts(story), before)
     } catch (error) {
       if (!(error instanceof DriverError)) throw error
       const conditions = await askSafely(() => Promise.reject(error))
@@ -150,7 +150,7 @@ async function propose(story: Story, before: Plan | undefined): Promise<Proposal
   })
 }
 
-function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Proposal {
+async function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Promise<Proposal> {
   const { node, policy } = story.input
   const { cluster, ceph } = facts
   const conditions = conditionsToBegin(facts)
@@ -159,7 +159,7 @@ function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Prop
   // Figures drift from look to look. A plan that keeps every rule in the world as it is now stays the plan: same moves, same approval.
   const isStillGood = before?.blockers.length === 0 && checkPlan({ cluster, plan: before, policy: rules }).length === 0
   if (isStillGood) return { plan: before, origins: originsOf(cluster, node, before), conditions }
-  const plan = proposeRevision(story, cluster, ceph, before)
+  const plan = await proposeRevision(story, cluster, ceph, before)
   // A lock or a node that is away for a moment makes no other plan: the plan waits, with its approval.
   if (before?.feasible === true && !plan.feasible) {
     return { plan: before, origins: originsOf(cluster, node, before), conditions: [...conditions, ...plan.blockers] }
@@ -186,16 +186,16 @@ function originsOf(cluster: ClusterObservation, node: NodeName, plan: Plan): rea
   return cluster.guests.filter((guest) => guest.node === node || moving.has(guest.vmid)).map(originOf)
 }
 
-/** A plan by the rules, with what approvers lifted so far. */
-export function proposeRevision(
+/** A plan by the rules, with what approvers lifted so far; proven where a solver is at hand. */
+export async function proposeRevision(
   story: Story,
   cluster: ClusterObservation,
   ceph: CephObservation | 'none',
   before: Plan | undefined,
-): Plan {
+): Promise<Plan> {
   const { id, node, policy } = story.input
   const revision = before === undefined ? 1 : before.revision + 1
-  return proposePlan({
+  const request = {
     id: planId(`${id}/${revision}`),
     revision,
     ...(before === undefined ? {} : { parent: before.id }),
@@ -203,7 +203,8 @@ export function proposeRevision(
     ceph,
     drain: [node],
     policy: { ...policy.plan, lifted: story.heard.lifted },
-  })
+  }
+  return provePlan(request, story.ports.solver)
 }
 
 export const originOf = ({ vmid, name, kind, node, status, customer }: Origin): Origin => ({

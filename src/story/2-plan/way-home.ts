@@ -6,8 +6,9 @@ import { DEFAULT_FORECAST_MODEL, type ForecastModel, type HomePlan, type Stay } 
 import type { PlanPolicy } from '#domain/policy'
 import { Board, type BoardInput, type Unit } from './board.ts'
 import { guestFaults, isLocalDisk, modeOf, targetFaults } from './eligibility.ts'
-import { chooseParallel, type DraftMove } from './forecast.ts'
+import type { DraftMove } from './forecast.ts'
 import { type Hop, orderMoves } from './order.ts'
+import { scheduleMoves } from './schedule.ts'
 
 /** `origins`: where each guest was before. Guests that are there already, or are gone, are not spoken of. */
 export function proposeWayHome(input: {
@@ -29,7 +30,7 @@ export function proposeWayHome(input: {
   for (const unit of stuck)
     for (const guest of unit.guests) stays.push(noRoom(guest, board.node(wanted.get(unit) ?? 0).name))
   const drafts = [...hops.flatMap((hop) => draftHop(board, hop)), ...stoppedHome(board, origins, stays)]
-  const { moves, parallel, makespanS } = chooseParallel(drafts, model, policy.parallelMigrations)
+  const { moves, parallel, makespanS } = scheduleMoves(drafts, model, policy.parallelMigrations)
   return {
     parallelMigrations: parallel,
     makespanS,
@@ -115,6 +116,7 @@ export function draftHop(board: Board, hop: Hop): readonly DraftMove[] {
     target,
     mode: modeOf({ guest, source, target }),
     purpose: hop.purpose,
+    unit: hop.unit.index,
     diskBytes: guest.disks
       .filter(({ storage }) => isLocalDisk({ storage, source, target }))
       .reduce((sum, { bytes }) => sum + bytes, 0),

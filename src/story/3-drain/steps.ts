@@ -291,14 +291,14 @@ async function revise(story: Story, before: Plan, why: string, troubles: Trouble
     const made = await look(story, 'a revised plan', async () => {
       const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node })
       const ceph = await story.ports.storage.observe()
-      const elsewhere = proposeRevision(
+      const elsewhere = await proposeRevision(
         story,
         { ...cluster, rules: [...cluster.rules, ...shun(cluster, troubles)] },
         ceph,
         before,
       )
       // Where there is no other target, the same one again: the drain waits in between.
-      const plan = elsewhere.feasible ? elsewhere : proposeRevision(story, cluster, ceph, before)
+      const plan = elsewhere.feasible ? elsewhere : await proposeRevision(story, cluster, ceph, before)
       const rules = { ...policy.plan, lifted: story.heard.lifted }
       const wrong = violationBlockers(checkPlan({ cluster, plan, policy: rules }))
       return { plan, blockers: [...plan.blockers, ...wrong] }
@@ -322,7 +322,7 @@ function shun(cluster: ClusterObservation, troubles: Troubles): readonly Rule[] 
 
 async function blockersOfRevision(story: Story, before: Plan): Promise<readonly Blocker[]> {
   const cluster = await story.ports.hypervisor.observe({ avoid: story.input.node })
-  return proposeRevision(story, cluster, await story.ports.storage.observe(), before).blockers
+  return (await proposeRevision(story, cluster, await story.ports.storage.observe(), before)).blockers
 }
 
 async function approveRevision(story: Story, plan: Plan): Promise<Plan> {

@@ -2,7 +2,7 @@
 import type { Customer } from '#domain/customer'
 import type { Event, JournalRow, Origin } from '#domain/event'
 import type { FindingClass } from '#domain/finding'
-import type { MaintenanceId, NodeName, Vmid } from '#domain/ids'
+import type { CustomerId, MaintenanceId, NodeName, Vmid } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
 import { type Known, longestBlackout, type Measured } from '#domain/measured'
 import { type GuestStory, guestStories, isMoved } from './guest-story.ts'
@@ -99,6 +99,32 @@ export function customerStories(
     ]
   })
 }
+
+/**
+ * What one customer is told, by page, mail and every other form alike, whenever each is written: up to the last probe's reading
+ * where one was read. Undefined: the journal has nothing about him.
+ */
+export function storyAsTold(
+  rows: readonly JournalRow[],
+  customers: readonly Customer[],
+  { customer, ending }: { readonly customer: CustomerId; readonly ending?: Ending },
+): CustomerStory | undefined {
+  const told = rowsTold(rows)
+  const story = customerStories(told, customers).find((one) => one.customer.id === customer)
+  // The journal's last row comes after the telling; how it ended is known already.
+  const known = ending ?? eventsOf(rows, 'maintenance-ended').at(-1)?.event.ending
+  return story === undefined || known === undefined ? story : { ...story, ending: known }
+}
+
+export function rowsTold(rows: readonly JournalRow[]): readonly JournalRow[] {
+  const end = rows.findLastIndex(({ event }) => event.kind === 'probe-read') + 1
+  return end === 0 ? rows : rows.slice(0, end)
+}
+
+/** Whose guests the journal names. */
+export const customersIn = (rows: readonly JournalRow[]): readonly CustomerId[] => [
+  ...new Set(originsOf(rows).flatMap(({ customer }) => (customer === undefined ? [] : [customer]))),
+]
 
 const isLive = (move: GuestStory['moves'][number]) => move.mode === 'live' && isMoved(move)
 

@@ -34,13 +34,14 @@ export type GuestStory = {
 export const isMoved = (move: MoveStory) => move.is === 'moved'
 export const isHome = (guest: GuestStory) => guest.endsOn === guest.origin
 
-export function guestStories(rows: readonly JournalRow[], own: readonly Origin[]): readonly GuestStory[] {
+export function guestStories(all: readonly JournalRow[], own: readonly Origin[]): readonly GuestStory[] {
+  // Read once: a journal of hundreds of guests has thousands of rows.
+  const rowsOf = Map.groupBy(all, guestToldOf)
   return own.map((origin) => {
-    const moves = movesOf(rows, origin.vmid)
+    const rows = rowsOf.get(origin.vmid) ?? []
+    const moves = movesOf(rows)
     const byOthers = rows.flatMap(({ atMs, event }) =>
-      event.kind === 'guest-moved-by-others' && event.guest === origin.vmid && !isToldAlready(moves, atMs, event.to)
-        ? [{ atMs, to: event.to }]
-        : [],
+      event.kind === 'guest-moved-by-others' && !isToldAlready(moves, atMs, event.to) ? [{ atMs, to: event.to }] : [],
     )
     return {
       vmid: origin.vmid,
@@ -53,12 +54,17 @@ export function guestStories(rows: readonly JournalRow[], own: readonly Origin[]
       endsOn: endOf(origin, moves, byOthers),
       longestPause: longestBlackout(moves.filter(isMoved).map(({ pause }) => pause)),
       overBudget: rows.flatMap(({ event }) =>
-        event.kind === 'pause-over-budget' && event.guest === origin.vmid
-          ? [{ blackoutMs: event.blackoutMs, budgetMs: event.budgetMs }]
-          : [],
+        event.kind === 'pause-over-budget' ? [{ blackoutMs: event.blackoutMs, budgetMs: event.budgetMs }] : [],
       ),
     }
   })
+}
+
+/** Whose story a row belongs to; most rows belong to nobody's. */
+function guestToldOf({ event }: JournalRow): Vmid | undefined {
+  if (event.kind === 'guest-moved-by-others' || event.kind === 'pause-over-budget') return event.guest
+  const isAct = event.kind === 'intends' || event.kind === 'did'
+  return isAct && event.act.kind === 'migrate' ? event.act.guest : undefined
 }
 
 /** The journal says of a move of ours that HA chose its end; that is the same move, not one more. */
@@ -76,12 +82,12 @@ function endOf(
   return [...ours, ...byOthers].sort((a, b) => a.atMs - b.atMs).at(-1)?.to ?? origin.node
 }
 
-function movesOf(rows: readonly JournalRow[], guest: Vmid): readonly MoveStory[] {
+function movesOf(rows: readonly JournalRow[]): readonly MoveStory[] {
   const moves: MoveStory[] = []
   let begun: MoveStory | undefined
   for (const { atMs, event } of rows) {
     if (event.kind !== 'intends' && event.kind !== 'did') continue
-    if (event.act.kind !== 'migrate' || event.act.guest !== guest) continue
+    if (event.act.kind !== 'migrate') continue
     const { from, to, mode, purpose } = event.act
     const way = { from, to, mode, towards: purpose === 'home' ? ('home' as const) : ('away' as const) }
     if (event.kind === 'intends') {

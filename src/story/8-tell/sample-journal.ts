@@ -3,10 +3,11 @@ import type { Customer } from '#domain/customer'
 import type { Event, JournalRow, Origin } from '#domain/event'
 import type { Finding } from '#domain/finding'
 import { customerId, maintenanceId, nodeName, type Vmid, vmid, workOrderId } from '#domain/ids'
-import { CHAIN_START, hashOfRow, type Sha256Hex } from '#domain/journal-chain'
+import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
 import type { WorkOrder } from '#domain/maintenance'
 import type { Measured } from '#domain/measured'
 import type { ProbeReading } from '#domain/measurement'
+import type { Sha256 } from '#domain/merkle'
 import type { MoveMode } from '#domain/plan'
 
 const START_MS = Date.UTC(2026, 10, 3, 9, 0, 0)
@@ -37,7 +38,7 @@ export const FINDING: Finding = {
 /** An event and the minute at which it is written. */
 export type Timed = readonly [minute: number, event: Event]
 
-export function rowsOf(events: readonly Timed[], sha256: Sha256Hex): readonly JournalRow[] {
+export function rowsOf(events: readonly Timed[], sha256: Sha256): readonly JournalRow[] {
   let prevHash = CHAIN_START
   return events.map(([minute, event], index) => {
     const row = {

@@ -1,21 +1,13 @@
 /** The plain words on top: what we saw, did, measured, and what remains. At most 150 words, read in a minute. */
 import type { CustomerStory } from './decide.ts'
-import { type Formats, formatsFor } from './formats.ts'
+import type { Formats } from './formats.ts'
 import { isHome, isMoved, type MoveStory } from './guest-story.ts'
-import { wordsFor } from './languages.ts'
-import type { PartWord, Span, Words } from './words.ts'
-
-type Telling = { readonly story: CustomerStory; readonly words: Words; readonly formats: Formats }
-
-const telling = (story: CustomerStory): Telling => ({
-  story,
-  words: wordsFor(story.customer.language),
-  formats: formatsFor(story.customer.language),
-})
+import { type Telling, tellingOf } from './telling.ts'
+import type { PartWord, Span } from './words.ts'
 
 /** One paragraph an entry, in the customer's language. */
 export function summaryOf(story: CustomerStory): readonly string[] {
-  const told = telling(story)
+  const told = tellingOf(story)
   return [saw(told), did(told), measured(told), reducedAndRepaired(told), remains(told)]
     .map((sentences) => sentences.filter((sentence) => sentence !== '').join(' '))
     .filter((paragraph) => paragraph !== '')
@@ -23,7 +15,7 @@ export function summaryOf(story: CustomerStory): readonly string[] {
 
 /** What might have been, with its basis; never that it was prevented. */
 export function stakeOf(story: CustomerStory): string {
-  const { words, formats } = telling(story)
+  const { words, formats } = tellingOf(story)
   const { runningGuests, restart } = story.stake
   const how =
     restart === 'unmeasured'
@@ -36,13 +28,20 @@ export function stakeOf(story: CustomerStory): string {
   return [words.stake(runningGuests), how, words.stakeDoubt].join(' ')
 }
 
-function saw({ story, words, formats }: Telling): string[] {
+const saw = (telling: Telling): string[] => [sawOf(telling), telling.words.ending[telling.story.ending]]
+
+/** What began it, in one sentence. */
+export function sawOf({ story, words, formats }: Telling): string {
   const { part, class: kind, episodes, windowS } = story.saw
   const span = windowS > 0 ? { span: formats.span(windowS * 1000) } : {}
-  return [
-    words.saw({ part, partKind: partWord(part), node: story.node, class: kind, times: Math.max(1, episodes), ...span }),
-    words.ending[story.ending],
-  ]
+  return words.saw({
+    part,
+    partKind: partWord(part),
+    node: story.node,
+    class: kind,
+    times: Math.max(1, episodes),
+    ...span,
+  })
 }
 
 /** A finding names its part as the BMC does; the reader wants to know what kind of thing that is. */
@@ -142,8 +141,9 @@ function remains({ story, words }: Telling): string[] {
 /** Times of day; with the date where both are not of one day. */
 function spanOf(span: { readonly fromMs: number; readonly toMs?: number }, formats: Formats): Span {
   const { fromMs, toMs } = span
-  if (toMs === undefined) return { from: formats.time(fromMs) }
+  const zone = formats.zone(fromMs)
+  if (toMs === undefined) return { from: formats.time(fromMs), zone }
   const isOneDay = formats.date(fromMs) === formats.date(toMs)
   const text = (atMs: number) => (isOneDay ? formats.time(atMs) : `${formats.date(atMs)} ${formats.time(atMs)}`)
-  return { from: text(fromMs), to: text(toMs) }
+  return { from: text(fromMs), to: text(toMs), zone }
 }

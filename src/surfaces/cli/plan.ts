@@ -9,7 +9,14 @@ import { renderPlan, renderViolations } from './plan-text.ts'
 const EXIT_BAD_INPUT = 2
 const EXIT_BLOCKED = 3
 
-type PlanOptions = { snapshot?: string; drain: string[]; policy?: string; json?: boolean; svg?: string }
+type PlanOptions = {
+  snapshot?: string
+  drain: string[]
+  policy?: string
+  json?: boolean
+  svg?: string
+  solver: boolean
+}
 type CheckOptions = { snapshot?: string; plan?: string; policy?: string; json?: boolean }
 
 const gather = (value: string, before: string[]): string[] => [...before, value]
@@ -22,7 +29,12 @@ export function addPlanCommands(program: Command): void {
     .option('--drain <node>', 'node to empty; may be repeated', gather, [])
     .option('--policy <file>', "policy fields that win over the snapshot's own")
     .option('--json', 'the plan as coulisse/plan@1')
+    .option('--no-solver', 'ask no exact solver: what only it could prove is said to be not proved')
     .option('--svg <file>', 'the schedule as a Gantt chart, besides')
+    .addHelpText(
+      'after',
+      '\nTo play the plan on a simulated twin first: coulisse rehearse --snapshot FILE --drain NODE',
+    )
     .action(runPlan)
   const check = program
     .command('check-plan')
@@ -37,7 +49,7 @@ export function addPlanCommands(program: Command): void {
   }
 }
 
-async function runPlan({ snapshot, drain, policy, json, svg }: PlanOptions): Promise<void> {
+async function runPlan({ snapshot, drain, policy, json, svg, solver }: PlanOptions): Promise<void> {
   const missing = [
     ...(snapshot ? [] : ['--snapshot: name a file']),
     ...(drain.length > 0 ? [] : ['--drain: name at least one node']),
@@ -46,6 +58,7 @@ async function runPlan({ snapshot, drain, policy, json, svg }: PlanOptions): Pro
   const result = await planFromFiles({
     snapshotPath: snapshot,
     drain,
+    asksSolver: solver,
     ...(policy === undefined ? {} : { policyPath: policy }),
   })
   if (!result.ok) return refuse(result.faults)

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { BadInput } from '#app/bad-input'
 import { lookAtMachine, machineWords } from '#app/real-machine'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
@@ -36,9 +37,35 @@ export function addTestCommand(program: Command): void {
       '--real',
       'only the contracts over real daemons (Ceph, IPMI BMCs, sshd, Prometheus, QEMU guests), one file at a time (Debian, root)',
     )
-    .action(async (filters: string[], { real = false }: { real?: boolean }) => {
-      process.exitCode = (await (real ? realOnes(filters) : everything(filters))) ? 0 : 1
+    .option('--chaos', 'only the nightly set: everything dies, repeats itself and is refused, at every moment')
+    .option('--seed <N>', 'with --chaos: chance', '1')
+    .option('--trials <N>', 'with --chaos: at most so many a night in memory, drawn by the seed (default: all)')
+    .option('--trial <NAME>', 'with --chaos: one trial again, as it was named')
+    .option('--json', 'with --chaos: figures as one JSON object')
+    .action(async (filters: string[], options: Options) => {
+      const run = options.chaos ? chaosRun(options) : options.real ? realOnes(filters) : everything(filters)
+      process.exitCode = (await run) ? 0 : 1
     })
+}
+
+type Options = {
+  readonly real?: boolean
+  readonly chaos?: boolean
+  readonly seed: string
+  readonly trials?: string
+  readonly trial?: string
+  readonly json?: boolean
+}
+
+/** Loaded only when it is asked for: it brings the whole lab along. */
+async function chaosRun({ seed, trials, trial, json = false }: Options): Promise<boolean> {
+  const faults = Object.entries({ seed, trials }).flatMap(([name, text]) =>
+    text === undefined || /^\d{1,9}$/.test(text) ? [] : [`--${name}: a whole number, not "${text}"`],
+  )
+  if (faults.length > 0) throw new BadInput(faults)
+  const { chaos, replayTrial } = await import('./test-chaos.ts')
+  if (trial !== undefined) return replayTrial(trial, json)
+  return chaos({ json, seed: Number(seed), perNight: trials === undefined ? undefined : Number(trials) })
 }
 
 async function everything(filters: readonly string[]): Promise<boolean> {

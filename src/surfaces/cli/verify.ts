@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { BadInput } from '#app/bad-input'
 import type { JournalRow } from '#domain/event'
 import { chainProblems } from '#domain/journal-chain'
+import type { Sha256 } from '#domain/merkle'
 import { faultsOf } from './zod-faults.ts'
 
 const Row = z.looseObject({
@@ -24,7 +25,8 @@ const Bundle = z.looseObject({ format: z.literal(JOURNAL_FORMAT), rows: z.array(
 
 export type Verdict = { readonly ok: boolean; readonly entries: number; readonly problems: readonly string[] }
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const sha256: Sha256 = (...pieces) =>
+  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 
 /** An empty chain proves nothing, so it is a problem. The end may have been cut off: only a later export can show that. */
 export function verifyRows(rows: readonly JournalRow[]): Verdict {

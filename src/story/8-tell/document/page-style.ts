@@ -1,7 +1,7 @@
 /** The style of customers' pages: light and dark, phone and paper, contrast AA in both (held by a test with axe). */
 export const PAGE_STYLE = `
-:root { color-scheme: light dark; --ink: #1d2426; --soft: #4d585c; --ground: #fbfaf7; --card: #ffffff; --line: #d9d8d1; --mark: #0f5a52; --warn: #7a3b00; --warn-ground: #fff1de }
-@media (prefers-color-scheme: dark) { :root { --ink: #e9ecec; --soft: #aeb9bc; --ground: #14191b; --card: #1c2326; --line: #364146; --mark: #7fd3c6; --warn: #ffc98a; --warn-ground: #35260f } }
+:root { color-scheme: light dark; --ink: #1d2426; --soft: #4d585c; --ground: #fbfaf7; --card: #ffffff; --line: #d9d8d1; --mark: #0f5a52; --warn: #7a3b00; --warn-ground: #fff1de; --calm: #bcd9d4 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e9ecec; --soft: #aeb9bc; --ground: #14191b; --card: #1c2326; --line: #364146; --mark: #7fd3c6; --warn: #ffc98a; --warn-ground: #35260f; --calm: #2f5a54 } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 1.0625rem/1.55 system-ui, "Segoe UI", "Noto Sans", sans-serif; overflow-wrap: anywhere }
 main, footer { max-width: 46rem; margin: 0 auto; padding: 0 1.25rem }
@@ -26,6 +26,11 @@ td:nth-child(2) { min-width: 6.5rem }
 .figure { white-space: nowrap }
 .why { color: var(--soft); display: block; font-size: .875rem; font-weight: 400 }
 .over { color: var(--warn); font-weight: 600 }
+figure { margin: 1.4rem 0 }
+figcaption { font-weight: 600; margin-bottom: .4rem }
+figure svg { display: block }
+details { font-size: .9375rem; margin-top: .3rem }
+summary { color: var(--soft); cursor: pointer; padding: .3rem 0 }
 ul { margin: 0 0 .8rem; padding-left: 1.2rem }
 code { font: .875rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; word-break: break-all }
 footer { color: var(--soft); font-size: .875rem; padding-top: 2rem; padding-bottom: 2.5rem }

@@ -4,8 +4,8 @@ export type Html = { readonly html: string }
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
-/** Control characters are not allowed in HTML even as entities, so they go. */
-const escapeHtml = (text: string): string =>
+/** Good for XML too. Control characters are not allowed even as entities, so they go. */
+export const escapeHtml = (text: string): string =>
   [...text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign)].filter(isAllowed).join('')
 
 function isAllowed(sign: string): boolean {
