@@ -24,7 +24,7 @@ import {
   type Troubles,
 } from './decide.ts'
 import { MOVE_SAGA, type MoveInput, type MoveResult } from './move.ts'
-import { tellWhoLeft } from './who-left.ts'
+import { tellWhoLeft, unheardOf } from './who-left.ts'
 
 const ROUNDS_LIMIT = 60
 const REVISIONS_LIMIT = 10
@@ -64,6 +64,8 @@ async function emptyNode(story: Story, approved: Plan, beganMs: number): Promise
       await passGate(story, { stage: 'drain', ask: () => brakes(story) })
       continue
     }
+    // HA took somebody before his step had come: what that cost him is told all the same.
+    if (now.hasLeft) await tellWhoLeft(story, beganMs)
     switch (now.next.is) {
       case 'proof':
         if (await proveEmpty(story)) return
@@ -167,7 +169,13 @@ const brakesSeen = (cluster: ClusterObservation, node: NodeName): readonly Block
 ]
 
 /** What one look tells: what stops all moves, which are next, and what their movers must know. */
-type Now = { readonly brakes: readonly Blocker[]; readonly next: Next; readonly facts: readonly MoveFacts[] }
+type Now = {
+  readonly brakes: readonly Blocker[]
+  readonly next: Next
+  readonly facts: readonly MoveFacts[]
+  /** Somebody is gone whom no move of ours brought away. */
+  readonly hasLeft: boolean
+}
 
 async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promise<Now> {
   const { node, policy } = story.input
@@ -175,7 +183,13 @@ async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promis
     const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node, again: true })
     const next = stillAllowed(story, { cluster, plan, next: nextBatch({ cluster, plan, node, troubles }) })
     const moves = next.is === 'batch' ? next.moves : []
-    return { brakes: brakesSeen(cluster, node), next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
+    const unheard = unheardOf(story).map(({ vmid: guest }) => guest)
+    return {
+      brakes: brakesSeen(cluster, node),
+      next,
+      facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs),
+      hasLeft: cluster.guests.some((guest) => guest.node !== node && unheard.includes(guest.vmid)),
+    }
   })
 }
 
