@@ -6,6 +6,7 @@ import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
 import type { MaintenanceView } from '#domain/view'
 import type { AlertReceiver } from './alerts.ts'
 import type { EvidenceDesk } from './evidence/desk.ts'
+import type { WitnessDesk } from './witness/desk.ts'
 
 export type MaintenanceHead = {
   readonly id: MaintenanceId
@@ -67,6 +68,8 @@ export type ControlPlane = {
   keepPhoto?(id: MaintenanceId, photo: Photo): Promise<string>
   /** What customers check offline, and the journal's published roots; absent where the journal is not kept for long. */
   readonly evidence?: EvidenceDesk
+  /** Where witnesses are heard; absent where none can be. */
+  readonly witness?: WitnessDesk
   /** The clock of the story: the lab's where the lab is behind. */
   nowMs(): Promise<number>
   /** Present where Alertmanager may send us its alerts: to the API itself, or to a listener of its own. */

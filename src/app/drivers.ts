@@ -25,6 +25,7 @@ import { secretOf } from './config/secrets.ts'
 import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
 import type { KeptPlaces, Places } from './places.ts'
 import { placesFor } from './places-of-config.ts'
+import { type SampleStore, witnessProbe } from './witness/desk.ts'
 
 export type Drivers = Omit<Ports, 'journal' | 'bmc'> & {
   readonly bmc: Bmcs
@@ -37,6 +38,7 @@ export type Drivers = Omit<Ports, 'journal' | 'bmc'> & {
 export type Keeping = {
   readonly leases?: LeaseStore
   readonly places?: KeptPlaces
+  readonly samples?: SampleStore
   readonly log?: (text: string) => void
 }
 
@@ -71,7 +73,7 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
     },
     storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
-    probe: lab === undefined ? noProbe : labProbe(lab),
+    probe: probeOf(config, lab, keeping.samples),
     notifier: notifierOf(config, baseDir),
     inventory: inventoryOf(config, places),
     publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
@@ -134,6 +136,11 @@ const noCeph: Storage = {
   deleteLease: refuseCeph,
   failMgr: refuseCeph,
   stopOsds: refuseCeph,
+}
+
+function probeOf({ probes }: Config, lab: LabLink | undefined, samples: SampleStore | undefined): Probe {
+  if (lab !== undefined) return labProbe(lab)
+  return samples === undefined || probes.length === 0 ? noProbe : witnessProbe(samples)
 }
 
 /** Nobody probes: said so for every guest, never 0. */

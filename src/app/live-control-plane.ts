@@ -26,6 +26,7 @@ import type {
   StartOutcome,
   StartRequest,
 } from './control-plane.ts'
+import { type WitnessParts, witnessDesk } from './witness/desk.ts'
 
 export type LiveParts = {
   readonly cluster: ClusterName
@@ -39,6 +40,7 @@ export type LiveParts = {
   readonly readPage: (id: MaintenanceId, customer: CustomerId) => Promise<{ path: string; html: string } | undefined>
   readonly keepPhoto?: ControlPlane['keepPhoto']
   readonly evidence?: ControlPlane['evidence']
+  readonly witness?: Omit<WitnessParts, 'views'>
   readonly simulated: boolean
   readonly alerts?: ControlPlane['alerts']
 }
@@ -51,15 +53,17 @@ export function liveControlPlane(
     const rows = await ports.journal.read(id)
     return rows.length === 0 ? undefined : { id, cluster: parts.cluster, view: viewOf(rows) }
   }
+  const maintenances = async () => {
+    const heads: MaintenanceHead[] = []
+    for (const id of await parts.listMaintenances()) {
+      const one = await head(id)
+      if (one !== undefined) heads.unshift(one)
+    }
+    return heads
+  }
+  const views = async () => (await maintenances()).map(({ view }) => view)
   return {
-    async maintenances() {
-      const heads: MaintenanceHead[] = []
-      for (const id of await parts.listMaintenances()) {
-        const one = await head(id)
-        if (one !== undefined) heads.unshift(one)
-      }
-      return heads
-    },
+    maintenances,
     maintenance: head,
     journal: (id, afterSeq) => ports.journal.read(id, afterSeq),
     subscribe: parts.subscribe,
@@ -72,6 +76,7 @@ export function liveControlPlane(
     report: parts.readPage,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     ...(parts.evidence === undefined ? {} : { evidence: parts.evidence }),
+    ...(parts.witness === undefined ? {} : { witness: witnessDesk({ ...parts.witness, views }) }),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),

@@ -4,6 +4,7 @@ import { isBlockerKind } from '#domain/blocker'
 import type { StoryPolicy } from '#domain/policy'
 import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
 import { secretSchema } from './secret-schema.ts'
+import { probesSchema, witnessesSchema } from './witness.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
 
@@ -235,6 +236,8 @@ export const configSchema = z
     prometheus: prometheusSchema.optional(),
     alertmanager: alertmanagerSchema.optional(),
     netbox: netboxSchema.optional(),
+    witnesses: witnessesSchema,
+    probes: probesSchema,
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */
     lab: z.object({ control: z.url() }).strict().optional(),
     policy: policySchema.default({}),

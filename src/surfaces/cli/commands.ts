@@ -18,6 +18,7 @@ export const COMMANDS: readonly CommandModule[] = [
   { names: ['doctor'], load: async () => (await import('./doctor.ts')).addDoctorCommand },
   { names: ['test'], load: async () => (await import('./test-command.ts')).addTestCommand },
   { names: ['bench'], load: async () => (await import('./bench.ts')).addBenchCommand },
+  { names: ['witness'], load: async () => (await import('./witness.ts')).addWitnessCommand },
   { names: ['verify'], load: async () => (await import('./verify.ts')).addVerifyCommand },
   {
     names: [
