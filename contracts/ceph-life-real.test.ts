@@ -1,17 +1,21 @@
 /** A real cluster through what a maintenance meets: the lease's whole life, other people's flags, a host, a monitor and a cable away. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lookAround } from '#app/watchdog/look'
 import { type CephObservation, isNooutSet, type NooutLease, osdsOf } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
-import { nodeName } from '#domain/ids'
+import { maintenanceId, nodeName } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { CEPHX_USER, cephxCaps } from '#drivers/ceph/cephx-caps'
 import { examineCeph } from '#drivers/ceph/examine'
 import { type Ran, run } from '#drivers/exec/run'
 import { leaseBlockers } from '#isolate/decide'
+import { MemoryJournal } from '#lab/memory-journal'
 import { type RealCeph, startRealCeph } from '#lab/real/ceph-cluster'
 import type { Storage } from '#ports/storage'
 import { cephBlockers, nooutBlockers } from '#story/conditions/storage'
+import { decide } from '#story/watchdog/decide'
+import { releasable, releaseLease } from '#story/watchdog/release'
 import { leftOut, whyNotReal } from './real.ts'
 
 const HOSTS = ['pve1', 'pve2', 'pve3', 'pve4'].map(nodeName)
@@ -166,6 +170,53 @@ describe.runIf(notReal === undefined)('a real Ceph through a maintenance', () =>
   )
 
   test(
+    'the watchdog sees a lease that ran out, leaves it while OSDs of its host are down, and gives it back when all are up and in',
+    async () => {
+      await storage.writeLease({ ...LEASE, owner: 'coulisse/pve3-gone' })
+      await storage.setNoout(pve3)
+      const policy = { graceMs: 0, mayRelease: true, leaseMs: 4 * 3_600_000 }
+      const late = { ...clock, nowMs: async () => LEASE.expiresAtMs + 60_000 }
+      const lookNow = () =>
+        lookAround({
+          clock: late,
+          nodes: HOSTS,
+          storage,
+          hypervisor: { maintenanceMode: async () => 'unavailable' as const },
+          database: async () => ({ maintenances: [], workers: 0 }),
+          health: undefined,
+        })
+      await real.stopOsds(pve3)
+      await until('the OSDs of pve3 are down', async () => areUp(await look(), pve3) === 0)
+      const down = await lookNow()
+      const expired = decide(down, policy).alerts.filter(({ kind }) => kind === 'lease-expired')
+      expect(expired).toMatchObject([{ subject: 'pve3', text: expect.stringMatching(/osd\.\d+.* not up and in/) }])
+      expect(releasable(down, policy)).toEqual([])
+      await real.startOsds(pve3)
+      await whole()
+      const [lease, ...others] = releasable(await lookNow(), policy)
+      expect([lease?.host, others]).toEqual(['pve3', []])
+      const journal = new MemoryJournal(late)
+      if (lease === undefined) return
+      expect(await releaseLease({ storage, journal }, lease, { look: lookNow, policy })).toMatchObject({
+        is: 'released',
+      })
+      expect(isNooutSet(await look(), pve3)).toBe(false)
+      expect(await storage.readLease(pve3)).toBeUndefined()
+      const rows = await journal.read(maintenanceId('pve3-gone'))
+      expect(rows.map(({ event }) => event.kind)).toEqual([
+        'said',
+        'intends',
+        'did',
+        'intends',
+        'did',
+        'lease-released',
+      ])
+      expect(decide(await lookNow(), policy).alerts.filter(({ kind }) => kind.startsWith('lease'))).toEqual([])
+    },
+    TEST_LIMIT_MS,
+  )
+
+  test(
     'the lease through its whole life: written, set, renewed, run out, and given back when the host is whole',
     async () => {
       expect(await ofLease()).toEqual(['lease-not-held'])
@@ -235,7 +286,14 @@ describe.runIf(notReal === undefined)('a real Ceph through a maintenance', () =>
       expect(await kindsFor(pve3)).toEqual(['placement-groups-not-clean', 'osd-down-elsewhere'])
       await real.startOsds(pve4)
       await whole()
-      expect((await storage.okToStop(idsOf(pve3))).ok).toBe(true)
+      // The counts come from the monitors, this answer from the mgr: for some seconds one of them is ahead.
+      const answers: string[] = []
+      await until('Ceph lets pve3 go', async () => {
+        const { ok, text } = await storage.okToStop(idsOf(pve3))
+        answers.push(text)
+        return ok
+      })
+      console.log(`asked whether pve3 may stop, once all was whole: ${answers.join('; ')}`)
     },
     TEST_LIMIT_MS,
   )

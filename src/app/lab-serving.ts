@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Vmid } from '#domain/ids'
 import { parseSnapshot } from '#drivers/snapshot/snapshot-file'
 import { startLabServer } from './lab-server.ts'
-import { untilSignal } from './serving.ts'
+import { untilSignal } from './until-signal.ts'
 
 /** Real daemons are ended one after the other. */
 const END_LIMIT_MS = 30_000

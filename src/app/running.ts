@@ -2,13 +2,12 @@
 
 import { join } from 'node:path'
 import type pg from 'pg'
-import type { NooutLease } from '#domain/ceph'
 import type { JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
 import { clusterName, type MaintenanceId, maintenanceId, nodeName } from '#domain/ids'
-import type { Json } from '#domain/json'
 import { MOVE_SAGA, moveSaga } from '#drain/move'
 import { createDbosEngine } from '#drivers/dbos/engine'
+import { fenced } from '#drivers/dbos/fence'
 import { keepPhotoIn } from '#drivers/files/photos'
 import { labClock } from '#drivers/lab/clock'
 import { witnessedJournal } from '#drivers/lab/witness'
@@ -18,7 +17,6 @@ import { PostgresJournal } from '#drivers/postgres/journal'
 import { migrate } from '#drivers/postgres/migrate'
 import { openPool } from '#drivers/postgres/pool'
 import { PostgresSamples } from '#drivers/postgres/samples'
-import type { LeaseStore } from '#drivers/proxmox/ceph-fallback'
 import type { Ports } from '#ports/all'
 import type { Clock } from '#ports/clock'
 import type { Journal } from '#ports/journal'
@@ -32,6 +30,7 @@ import { type Drivers, makeDrivers } from './drivers.ts'
 import { startEvidence } from './evidence/start-evidence.ts'
 import { logWhatIsWrong } from './examine-at-start.ts'
 import { fleetOf } from './fleet.ts'
+import { leasesIn } from './leases-in-database.ts'
 import { liveControlPlane } from './live-control-plane.ts'
 import { bmcPoller } from './poll-bmcs.ts'
 import { reload } from './reloading.ts'
@@ -94,9 +93,10 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     ...drivers,
     journal: drivers.lab === undefined ? kept : witnessedJournal(kept, drivers.lab),
   }
+  const ofSagas = fencedPorts(ports)
   const definitions: Record<string, SagaFunction> = {
-    [MAINTENANCE_SAGA]: maintenanceSaga(ports) as SagaFunction,
-    [MOVE_SAGA]: moveSaga(ports) as SagaFunction,
+    [MAINTENANCE_SAGA]: maintenanceSaga(ofSagas) as SagaFunction,
+    [MOVE_SAGA]: moveSaga(ofSagas) as SagaFunction,
   }
   const engine = await createDbosEngine({ databaseUrl: database.url, clock: drivers.clock, definitions, onLog: log })
   const stop = new AbortController()
@@ -181,6 +181,16 @@ function telling({ config, current, pool, journal, samples, log }: Telling, sign
   }
 }
 
+/** All that acts on the world. The journal and the clock are fenced by the records themselves. */
+const fencedPorts = (ports: Ports): Ports => ({
+  ...ports,
+  hypervisor: fenced(ports.hypervisor),
+  storage: fenced(ports.storage),
+  bmc: fenced(ports.bmc),
+  notifier: fenced(ports.notifier),
+  publisher: fenced(ports.publisher),
+})
+
 /** True when the finding is dealt with: it asks for nothing, or its maintenance runs. */
 async function heed(
   finding: Finding,
@@ -212,15 +222,8 @@ async function watchedMaintenances(
 /** In the lab the watch never makes time pass while a maintenance acts: that would tear its looks and acts apart. */
 function watchClock(drivers: Drivers, engine: SagaEngine): Clock {
   if (drivers.lab === undefined) return drivers.clock
-  let isBusy = false
-  const clock = labClock(drivers.lab, () => isBusy)
-  return {
-    nowMs: () => clock.nowMs(),
-    async sleepUntil(atMs, quit) {
-      isBusy = (await engine.list()).some(({ status }) => status.is === 'running')
-      await clock.sleepUntil(atMs, quit)
-    },
-  }
+  // Asked about once a second of real time: a maintenance may begin in the middle of a long wait.
+  return labClock(drivers.lab, async () => (await engine.list()).some(({ status }) => status.is === 'running'))
 }
 
 const newestFirst = (findings: readonly Finding[]) => [...findings].sort((a, b) => b.atMs - a.atMs)
@@ -247,15 +250,4 @@ async function openDatabase(config: Config, configPath: string, log: (text: stri
   if (named !== undefined) return { url: named.reveal(), close: async () => {} }
   const server = await startEmbeddedPostgres({ stateDir: config.stateDir, log })
   return { url: server.url, close: () => server.stop() }
-}
-
-/** Where Ceph is reached through Proxmox alone there is no config-key: our own database keeps the lease. */
-function leasesIn(documents: PostgresDocuments): LeaseStore {
-  const keyOf = (host: string) => `lease/${host}`
-  return {
-    readLease: async (host) =>
-      ((await documents.get<Json>(keyOf(host))) ?? undefined) as unknown as NooutLease | undefined,
-    writeLease: (lease) => documents.put(keyOf(lease.host), lease as unknown as Json),
-    deleteLease: (host) => documents.put(keyOf(host), null),
-  }
 }

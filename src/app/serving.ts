@@ -1,13 +1,12 @@
 /** Runs the control plane behind an HTTP server until a signal, and ends both in order. */
-import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { stopEmbeddedPostgres } from '#drivers/postgres/embedded'
 import type { AlertReceiver } from './alerts.ts'
 import { readConfig } from './config/read.ts'
 import type { ControlPlane } from './control-plane.ts'
-import { followParent } from './demo/processes.ts'
 import { type AlertListener, alertListenerOf } from './monitoring.ts'
 import { startControlPlane } from './running.ts'
+import { ENDING, ENDING_IN_TERMINAL, untilSignal } from './until-signal.ts'
 
 type HttpServer = { listen(where: { host: string; port: number }): Promise<string>; close(): Promise<unknown> }
 
@@ -62,9 +61,6 @@ async function endPostgresOfParent(): Promise<void> {
   if (stateDir !== undefined) await stopEmbeddedPostgres(stateDir)
 }
 
-const ENDING = ['SIGINT', 'SIGTERM']
-const ENDING_IN_TERMINAL = [...ENDING, 'SIGHUP']
-
 /** One that comes during the start is heeded after it: several are one. */
 function hangUpsFromNow(): { take(heed: () => void): void } {
   let isWaiting = false
@@ -78,11 +74,4 @@ function hangUpsFromNow(): { take(heed: () => void): void } {
       if (isWaiting) next()
     },
   }
-}
-
-/** One of the signals, or the end of the launcher that started us. */
-export async function untilSignal(names = ENDING_IN_TERMINAL): Promise<'signal' | 'parent-gone'> {
-  const signals = names.map((name) => once(process, name))
-  const parentGone = new Promise<'parent-gone'>((resolve) => followParent(() => resolve('parent-gone')))
-  return Promise.race([parentGone, ...signals.map((signal) => signal.then(() => 'signal' as const))])
 }

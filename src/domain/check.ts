@@ -15,6 +15,7 @@ export type CheckArea =
   | 'prometheus'
   | 'inventory'
   | 'mail'
+  | 'watchdog'
 
 export type Check = {
   readonly area: CheckArea

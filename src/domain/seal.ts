@@ -107,10 +107,10 @@ export function assemble(parts: readonly Part[]): unknown {
   const children = Map.groupBy(parts, ({ at }) => at.slice(1).split('/', 1)[0] ?? '')
   const below = (key: string, own: readonly Part[]) =>
     assemble(own.map((part) => ({ ...part, at: part.at.slice(1 + key.length) })))
-  const entries = [...children].map(([key, own]) => [unescaped(key), below(key, own)] as const)
-  // Lists are told by a mark of their own, so that the keys of an object may be numbers.
+  const entries = [...children].map(([key, own]) => [key, below(key, own)] as const)
+  // Lists are told by a mark of their own, so that the keys of an object may be numbers, or the mark itself (then escaped).
   const isList = entries.every(([key]) => key.startsWith(ITEM))
-  if (!isList) return Object.fromEntries(entries)
+  if (!isList) return Object.fromEntries(entries.map(([key, value]) => [unescaped(key), value]))
   const order = (key: string) => Number(key.slice(ITEM.length))
   return entries.sort(([a], [b]) => order(a) - order(b)).map(([, value]) => value)
 }

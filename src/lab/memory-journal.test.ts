@@ -8,7 +8,7 @@ import { VirtualClock } from './virtual-clock.ts'
 
 journalContract('in memory', async (clock) => ({ journal: new MemoryJournal(clock), close: async () => {} }))
 journalContract('in memory, sealed', async (clock) => ({
-  journal: new MemoryJournal(clock, () => randomBytes(16).toString('hex')),
+  journal: new MemoryJournal(clock, { fresh: () => randomBytes(16).toString('hex') }),
   close: async () => {},
 }))
 

@@ -1,24 +1,39 @@
 /** A clock that stands still until somebody moves it: a night of hours passes in milliseconds, and twice the same. */
 import type { Clock, Quit } from '#ports/clock'
 
-type Sleeper = { readonly atMs: number; readonly wake: () => void }
+type Sleeper = { atMs: number; readonly wake: () => void }
 
+/** It may be wrong: `jump` sets it forward or back, and what it shows is not the time that has passed any more. */
 export class VirtualClock implements Clock {
-  #nowMs: number
-  /** In order of waking; those of one moment in the order in which they went to sleep. */
+  #trueMs: number
+  #offsetMs = 0
+  /** In order of waking, by the time that the clock shows; those of one moment in the order in which they went to sleep. */
   readonly #sleepers: Sleeper[] = []
 
   constructor(startMs = 0) {
-    this.#nowMs = startMs
+    this.#trueMs = startMs
   }
 
-  /** For the lab itself, which needs no promise to know the time. */
+  /** What it shows; for the lab itself, which needs no promise to know the time. */
   get atMs(): number {
-    return this.#nowMs
+    return this.#trueMs + this.#offsetMs
+  }
+
+  /** The world's time, which goes on whatever the clock shows. */
+  get trueMs(): number {
+    return this.#trueMs
   }
 
   async nowMs(): Promise<number> {
-    return this.#nowMs
+    return this.atMs
+  }
+
+  /** Shows the true time and `offsetMs` from now on. Whoever sleeps until a time that it shows now wakes with the next step. */
+  jump(offsetMs: number): void {
+    const backMs = Math.max(0, this.#offsetMs - offsetMs)
+    this.#offsetMs = offsetMs
+    // Set back, it makes nobody sleep longer than he had asked for.
+    if (backMs > 0) for (const sleeper of this.#sleepers) sleeper.atMs -= backMs
   }
 
   sleepUntil(atMs: number, quit?: Quit): Promise<void> {
@@ -32,10 +47,10 @@ export class VirtualClock implements Clock {
     })
   }
 
-  /** Calls `wake` once when the clock has reached `atMs`; the answer takes it back. */
+  /** Calls `wake` once when the clock shows `atMs`; the answer takes it back. */
   wakeAt(atMs: number, wake: () => void): () => void {
     if (Number.isNaN(atMs)) throw new RangeError('nobody can sleep until NaN')
-    if (atMs <= this.#nowMs) {
+    if (atMs <= this.atMs) {
       wake()
       return () => {}
     }
@@ -47,14 +62,16 @@ export class VirtualClock implements Clock {
     }
   }
 
+  /** In true time; not later than now where the clock was set forward over it. */
   nextWakeAtMs(): number | undefined {
-    return this.#sleepers[0]?.atMs
+    const next = this.#sleepers[0]
+    return next === undefined ? undefined : Math.max(this.#trueMs, next.atMs - this.#offsetMs)
   }
 
-  /** Wakes all whose time has come, in order. Time never goes back: an earlier moment changes nothing. */
-  advanceTo(atMs: number): void {
-    this.#nowMs = Math.max(this.#nowMs, atMs)
-    for (let next = this.#sleepers[0]; next && next.atMs <= this.#nowMs; next = this.#sleepers[0]) {
+  /** To a moment of true time. Wakes all whose time has come, in order. Time never goes back: an earlier moment changes nothing. */
+  advanceTo(trueMs: number): void {
+    this.#trueMs = Math.max(this.#trueMs, trueMs)
+    for (let next = this.#sleepers[0]; next && next.atMs <= this.atMs; next = this.#sleepers[0]) {
       this.#sleepers.shift()
       next.wake()
     }

@@ -1,6 +1,7 @@
 /** A night as its journal tells it, for tests of the surfaces: the fan of pve3, from the finding to the report. Not a simulation. */
 import { createHash } from 'node:crypto'
 import type { ControlPlane, MaintenanceHead, StartOutcome } from '#app/control-plane'
+import { reporting } from '#app/reporting'
 import type { Act } from '#domain/act'
 import type { Event, JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
@@ -357,6 +358,21 @@ export class NightControlPlane implements ControlPlane {
   async report(_: MaintenanceId, customer: string) {
     return customer === 'acorn' ? { path: 'acorn.html', html: '<!doctype html><p>acorn</p>' } : undefined
   }
+
+  readonly #reports = reporting({
+    journal: { read: (id, afterSeq) => this.journal(id, afterSeq ?? 0) },
+    inventory: {
+      hoster: 'Example Hosting',
+      simulated: true,
+      customer: async (id) => ({ id, name: `The house of ${id}`, language: 'en', timeZone: 'Europe/Madrid' }),
+    },
+    probe: { read: async () => [] },
+    listMaintenances: async () => [NIGHT],
+    guests: async () => [],
+  })
+  readonly reportAs: ControlPlane['reportAs'] = this.#reports.report
+  readonly publicDraft: ControlPlane['publicDraft'] = this.#reports.draft
+  readonly monthReports: ControlPlane['monthReports'] = this.#reports.month
 
   async keepPhoto(_: MaintenanceId, photo: { readonly name: string }): Promise<string> {
     this.photos.push(photo.name)

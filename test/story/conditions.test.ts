@@ -2,16 +2,18 @@
  * Every condition before acting is a blocker with a name, a fault that brings it about, and an end: where an approver may lift it, his
  * word opens the gate; where nobody may, his word does nothing and only the end of the fault does.
  */
+
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { brokenIn } from '#app/chaos/end-state'
 import { type NightOptions, type NightResult, playNight } from '#app/night/play'
 import { parseScript } from '#app/night/script'
 import { BLOCKERS, type BlockerKind } from '#domain/blocker'
 import type { Event } from '#domain/event'
 import type { Guest } from '#domain/guest'
 import type { StoryPolicy } from '#domain/policy'
-import { brokenIn, calmNight } from './night-kit.ts'
+import { calmNight } from './night-kit.ts'
 
 type Fault = { readonly kind: string; readonly [field: string]: unknown }
 

@@ -1,8 +1,9 @@
 /** A disk that was dead before the maintenance began is not ours to bring back, and nobody waits for it. */
 import { expect, test } from 'vitest'
+import { brokenIn } from '#app/chaos/end-state'
 import { playNight } from '#app/night/play'
 import type { CephObservation } from '#domain/ceph'
-import { brokenIn, calmNight, leaseOf } from './night-kit.ts'
+import { calmNight, leaseOf } from './night-kit.ts'
 
 /** One OSD of pve3 is down and out, and Ceph has healed without it. */
 function nightWithDeadOsd(more = '') {

@@ -1,8 +1,9 @@
 /** Nights with faults that nobody thought out together: whatever meets, no promise is broken, and every night ends. */
 import { expect, it } from 'vitest'
+import { brokenIn } from '#app/chaos/end-state'
 import { playNight } from '#app/night/play'
 import { parseScript } from '#app/night/script'
-import { brokenIn, calmNight } from './night-kit.ts'
+import { calmNight } from './night-kit.ts'
 
 const NIGHTS = 80
 /** A night's first two hours, in which everything begins. */

@@ -2,8 +2,10 @@
 import { z } from 'zod'
 import { isBlockerKind } from '#domain/blocker'
 import type { StoryPolicy } from '#domain/policy'
+import { customerSchema, customersFromSchema } from './customers-schema.ts'
 import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
 import { secretSchema } from './secret-schema.ts'
+import { watchdogSchema } from './watchdog.ts'
 import { probesSchema, witnessesSchema } from './witness.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
@@ -195,14 +197,8 @@ export const configSchema = z
         .strict(),
     ]),
     nodes: z.record(z.string(), nodeSchema),
-    customers: z
-      .record(
-        z.string(),
-        z
-          .object({ name: z.string(), language: z.enum(['en', 'fr', 'es']).default('en'), mail: z.string().optional() })
-          .strict(),
-      )
-      .default({}),
+    customers: z.record(z.string(), customerSchema).default({}),
+    customersFrom: customersFromSchema.default('pool'),
     smtp: z
       .object({
         host: z.string(),
@@ -238,6 +234,8 @@ export const configSchema = z
     netbox: netboxSchema.optional(),
     witnesses: witnessesSchema,
     probes: probesSchema,
+    /** Read by `./coulisse watchdog`; the control plane does not look at it. */
+    watchdog: watchdogSchema.optional(),
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */
     lab: z.object({ control: z.url() }).strict().optional(),
     policy: policySchema.default({}),

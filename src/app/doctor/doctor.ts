@@ -12,6 +12,7 @@ import { examineBmcs } from './bmcs.ts'
 import { examineConfiguration } from './configuration.ts'
 import { examineInventory } from './inventory.ts'
 import { examineMonitoring } from './monitoring.ts'
+import { examineWatchdog } from './watchdog.ts'
 
 /** Longer than the slowest area's own deadlines together: what is not done by then is said, not waited for. */
 const AREA_LIMIT_MS = 90_000
@@ -50,6 +51,7 @@ function areasOf(config: Config, path: string, drivers: Drivers): readonly Area[
     { area: 'inventory', look: async () => examineInventory(config, await drivers.hypervisor.observe()) },
     { area: 'inventory', look: () => examineNetboxOf(config, path) },
     { area: 'mail', look: () => examineMail(config, path) },
+    { area: 'watchdog', look: async () => examineWatchdog(config, path, await drivers.clock.nowMs()) },
   ]
 }
 

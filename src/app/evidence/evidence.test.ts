@@ -11,8 +11,9 @@ import type { SigningKey } from '#drivers/files/signing-key'
 import { MemoryJournal } from '#lab/memory-journal'
 import { carriedSentences, type Evidence } from '#tell/bundle'
 import { customerStories } from '#tell/decide'
+import { toHtml } from '#tell/document/to-html'
 import { customerMail } from '#tell/mail'
-import { customerPage } from '#tell/page'
+import { reportOf } from '#tell/report'
 import { BAD_NIGHT, CUSTOMERS, FINDING, GOOD_NIGHT, move, reading, type Timed } from '#tell/sample-journal'
 import { stakeOf, summaryOf } from '#tell/summary'
 import { BadInput } from '../bad-input.ts'
@@ -50,7 +51,7 @@ async function worldOf(events: readonly Timed[], customers: readonly Customer[] 
   let draws = 0
   const clock = { nowMs: async () => nowMs, sleepUntil: async () => {} }
   const fresh = () => createHash('sha256').update(`${++draws}`).digest('hex').slice(0, 32)
-  const journal = new MemoryJournal(clock, fresh)
+  const journal = new MemoryJournal(clock, { fresh })
   const all: JournalRow[] = []
   journal.onRow((row) => all.push(row))
   const store = memoryHeads()
@@ -311,7 +312,7 @@ describe('over random fleets', () => {
           const read = [
             text,
             JSON.stringify(JSON.parse(text)).replaceAll('\\"', '"'),
-            unescaped(customerPage(story, OPTIONS)),
+            unescaped(toHtml(reportOf(story, OPTIONS))),
             mail.subject,
             mail.text,
           ]

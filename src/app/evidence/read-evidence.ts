@@ -43,7 +43,12 @@ const sentence = z.looseObject({
 const evidenceSchema = z.looseObject({
   format: z.literal(EVIDENCE_FORMAT),
   maintenance: z.string(),
-  customer: z.looseObject({ id: z.string(), name: z.string(), language: z.enum(['en', 'fr', 'es']) }),
+  customer: z.looseObject({
+    id: z.string(),
+    name: z.string(),
+    language: z.enum(['en', 'fr', 'es']),
+    timeZone: z.string().optional(),
+  }),
   hoster: z.string(),
   simulated: z.boolean(),
   sentences: z.array(sentence),

@@ -29,7 +29,12 @@ export type Command =
   | { readonly is: 'pause'; readonly cancelRunning: boolean }
   | { readonly is: 'resume' }
   | { readonly is: 'abort'; readonly reason: string }
-  | { readonly is: 'crash' }
+  /** The control plane dies; after so many moments at which it could have: between any two awaits. */
+  | { readonly is: 'crash'; readonly afterAwaits: number }
+  /** Says once more what was said last: the same message twice, or a late one. */
+  | { readonly is: 'again'; readonly what: 'message' | 'answer'; readonly how: 'same' | 'late' }
+  /** A person takes over from what is stuck, so that the next may begin. */
+  | { readonly is: 'release' }
   | { readonly is: 'watch' }
 
 export type ScriptLine = { readonly when: When; readonly command: Command; readonly line: number }
@@ -95,12 +100,25 @@ function parseCommand(text: string): Command {
     case 'abort':
       return { is: 'abort', reason: rest === '' ? 'the operator said so' : rest }
     case 'crash':
-      return { is: 'crash' }
+      return { is: 'crash', afterAwaits: words[0] === 'after' ? parseCount(words[1]) : 0 }
+    case 'again':
+      return {
+        is: 'again',
+        what: words.includes('answer') ? 'answer' : 'message',
+        how: words.includes('late') ? 'late' : 'same',
+      }
+    case 'release':
+      return { is: 'release' }
     case 'watch':
       return { is: 'watch' }
     default:
       throw new Error(`no such command: ${verb}`)
   }
+}
+
+function parseCount(text = ''): number {
+  if (!/^\d{1,6}$/.test(text)) throw new Error(`"${text}" is no count: crash after 120`)
+  return Number(text)
 }
 
 function parseKinds(words: readonly string[]): readonly BlockerKind[] {

@@ -47,6 +47,12 @@ export async function startEmbeddedPostgres(options: {
   return { url: urlOf(home, DATABASE), pid: pidOf(home), isAdopted, stop: () => stopServer(home) }
 }
 
+/** Where one that runs would be reached; whether one runs, a connection says. Undefined: none was ever made there. */
+export function embeddedUrlOf(stateDir: string): string | undefined {
+  const home = findHome(stateDir)
+  return existsSync(home.dataDir) ? urlOf(home, DATABASE) : undefined
+}
+
 /** Stops a server that an earlier process left running; nothing when there is none. */
 export async function stopEmbeddedPostgres(stateDir: string): Promise<void> {
   if (existsSync(findHome(stateDir).dataDir)) await stopServer(prepareHome(stateDir))

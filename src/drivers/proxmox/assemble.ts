@@ -36,7 +36,9 @@ export const statusOf = (cluster: ClusterFacts, id: number, { listed }: Placed):
     ? 'running'
     : 'stopped'
 
-type GuestFacts = Pick<Guest, 'cpuType' | 'disks' | 'bridges' | 'passthrough' | 'onboot' | 'template'>
+type GuestFacts = Pick<Guest, 'cpuType' | 'disks' | 'bridges' | 'passthrough' | 'onboot' | 'template'> & {
+  readonly notes: string
+}
 
 export function guestOf(
   config: ProxmoxConfig,
@@ -55,6 +57,7 @@ export function guestOf(
     vmid: vmid(id),
     pool: item?.pool,
     tags: (listed?.tags ?? item?.tags ?? '').split(/[;, ]+/).filter(Boolean),
+    notes: facts.notes,
   }
   const budgetMs = (config.pauseBudgetMsOf ?? pauseBudgetOfTags)(told)
   const customer = (config.customerOf ?? customerOfPool)(told)

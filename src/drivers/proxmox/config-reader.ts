@@ -22,6 +22,7 @@ export const UNREAD: ConfigFacts = {
   devices: [],
   onboot: false,
   template: false,
+  notes: '',
 }
 
 type GuestAt = { readonly id: number; readonly kind: 'vm' | 'ct'; readonly node: NodeName }

@@ -10,7 +10,13 @@ export type HaManager = {
   setMaintenanceMode(node: NodeName, on: boolean): Promise<void>
 }
 
-export type GuestTold = { readonly vmid: Vmid; readonly pool: string | undefined; readonly tags: readonly string[] }
+export type GuestTold = {
+  readonly vmid: Vmid
+  readonly pool: string | undefined
+  readonly tags: readonly string[]
+  /** What people wrote into the guest's notes; empty where they were not read. */
+  readonly notes: string
+}
 
 export type ProxmoxConfig = {
   readonly entryPoints: readonly EntryPoint[]

@@ -16,6 +16,7 @@ export type MappingKind = 'pci' | 'usb' | 'dir'
 export type ConfigFacts = Pick<Guest, 'cpuType' | 'disks' | 'bridges' | 'passthrough' | 'onboot' | 'template'> & {
   readonly images: readonly DriveImage[]
   readonly devices: readonly MappedDevice[]
+  readonly notes: string
 }
 
 const VM_DISK = /^(ide|sata|scsi|virtio|efidisk|tpmstate|unused)\d+$/
@@ -138,5 +139,6 @@ export function readGuestConfig(kind: GuestKind, config: GuestConfig): ConfigFac
     devices,
     onboot: isOn(config.onboot),
     template: isOn(config.template),
+    notes: typeof config.description === 'string' ? config.description : '',
   }
 }

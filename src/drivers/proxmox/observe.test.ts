@@ -205,6 +205,7 @@ test('a configuration tells what binds a guest to its node', () => {
     bridges: ['vmbr0', 'vmbr1'],
     passthrough: ['hostpci0: 0000:01:00.0,pcie=1', 'sata1: /dev/disk/by-id/x', 'usb0: host=1234:5678'],
     onboot: true,
+    notes: '',
     template: false,
   })
   const ct = readGuestConfig('ct', {

@@ -1,5 +1,6 @@
 /** The saga engine in memory, on virtual time. It recovers as DBOS does: the function runs again over JSON records. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { deadlineAt } from '#domain/deadline'
 import { DriverError } from '#domain/driver-error'
 import { canonicalJson, type Json } from '#domain/json'
 import type { FanOutResult, SagaEngine, SagaFunction, SagaStatus, StartAnswer } from '#ports/saga'
@@ -14,6 +15,7 @@ import {
   type SagaHost,
   textOf,
 } from '#ports/saga-over-records'
+import { DATABASE_AWAY_TEXT } from '../memory-journal.ts'
 import type { VirtualClock } from '../virtual-clock.ts'
 
 /** Thrown by `onBoundary`: the whole process dies here, with all its sagas. */
@@ -30,9 +32,14 @@ export type MemoryEngineOptions = {
   readonly restartAfterMs?: number
   /** Runs every act twice and throws the first answer away, as a crash between effect and record would. */
   readonly everyStepTwice?: boolean
+  /** The database is away until then, in the clock's true time. Nothing is recorded, sent or begun meanwhile. */
+  readonly databaseAwayUntilMs?: () => number | undefined
   /** Around every act, for instance to make it fail. */
   readonly aroundAct?: <T>(where: { readonly saga: string; readonly step: string }, act: () => Promise<T>) => Promise<T>
 }
+
+/** A run that could record nothing for so long gives its saga back, as on DBOS. */
+const DATABASE_PATIENCE_MS = 30_000
 
 type Row = {
   readonly id: string
@@ -71,6 +78,7 @@ export class MemoryEngine implements SagaEngine {
   ): Promise<StartAnswer> {
     if (id === '' || id.includes('/')) throw refused(`start ${id}`, 'an id is not empty and has no "/"')
     if (!this.#options.definitions[definition]) throw refused(`start ${id}`, `there is no definition "${definition}"`)
+    this.#refuseWithoutDatabase(`start ${id}`)
     if (this.#rows.has(id)) return { is: 'exists' }
     for (const key of options.exclusive) {
       const by = this.#holders.get(key)
@@ -84,6 +92,7 @@ export class MemoryEngine implements SagaEngine {
 
   async send(id: string, topic: string, message: Json, key: string): Promise<void> {
     if (this.#rows.get(id)?.rootId !== id) throw refused(`send ${topic} to ${id}`, 'there is no such saga')
+    this.#refuseWithoutDatabase(`send ${topic} to ${id}`)
     const letters = this.#letters.get(id) ?? []
     if (letters.some((letter) => letter.key === key)) return
     letters.push({ seq: letters.length + 1, topic, key, message: JSON.parse(JSON.stringify(message)) as Json })
@@ -112,6 +121,10 @@ export class MemoryEngine implements SagaEngine {
   /** How many moments of death have been passed so far. */
   get boundaryCount(): number {
     return this.#boundaryCount
+  }
+
+  knows(id: string): boolean {
+    return this.#rows.has(id)
   }
 
   /** True once `id` is no longer running; asked synchronously, for `simulate`. */
@@ -175,6 +188,7 @@ export class MemoryEngine implements SagaEngine {
 
   async #runToEnd(row: Row, generation: number): Promise<void> {
     await undefined
+    if (this.#isDatabaseAway) await this.#databaseBack(Number.POSITIVE_INFINITY)
     if (!this.#survives(generation, `begin ${row.id}`)) return
     let status: SagaStatus
     try {
@@ -240,6 +254,8 @@ export class MemoryEngine implements SagaEngine {
       return fail(new NonDeterminism(`${row.id}#${position}: recorded as "${kept.name}", now it is "${name}"`))
     if (kept) return JSON.parse(kept.json) as Json
     const json = JSON.stringify(await body())
+    if (this.#isDatabaseAway) await this.#databaseBack(DATABASE_PATIENCE_MS)
+    if (generation === this.#generation && this.#isDatabaseAway) this.crash()
     if (!this.#survives(generation, `before the record of ${where}`)) return never()
     row.records[position] = { name, json }
     return this.#survives(generation, `after ${where}`) ? (JSON.parse(json) as Json) : never()
@@ -259,11 +275,13 @@ export class MemoryEngine implements SagaEngine {
   }): Promise<Message | 'deadline'> {
     const { rootId, topic, afterSeq, deadlineAtMs } = wanted
     const { clock } = this.#options
+    const deadline = deadlineAt(deadlineAtMs, clock.atMs)
     for (;;) {
       const found = this.#letters.get(rootId)?.find((letter) => letter.topic === topic && letter.seq > afterSeq)
       if (found) return { seq: found.seq, message: found.message }
-      if (clock.atMs >= deadlineAtMs) return 'deadline'
-      await this.#nextLetter(rootId, deadlineAtMs)
+      const leftMs = deadline.leftMs(clock.atMs)
+      if (leftMs <= 0) return 'deadline'
+      await this.#nextLetter(rootId, clock.atMs + leftMs)
     }
   }
 
@@ -340,6 +358,24 @@ export class MemoryEngine implements SagaEngine {
 
   #giveBackKeys(id: string): void {
     for (const [key, holder] of this.#holders) if (holder === id) this.#holders.delete(key)
+  }
+
+  get #isDatabaseAway(): boolean {
+    return (this.#options.databaseAwayUntilMs?.() ?? Number.NEGATIVE_INFINITY) > this.#options.clock.trueMs
+  }
+
+  #refuseWithoutDatabase(doing: string): void {
+    if (this.#isDatabaseAway) throw new DriverError('postgres', doing, { retry: 'later', text: DATABASE_AWAY_TEXT })
+  }
+
+  /** Resolves when the database is there, or when it was waited for long enough. */
+  async #databaseBack(patienceMs: number): Promise<void> {
+    const { clock, databaseAwayUntilMs } = this.#options
+    const giveUpAtMs = clock.trueMs + patienceMs
+    while (this.#isDatabaseAway && clock.trueMs < giveUpAtMs) {
+      const waitMs = Math.min(databaseAwayUntilMs?.() ?? 0, giveUpAtMs) - clock.trueMs
+      await clock.sleepUntil(clock.atMs + waitMs)
+    }
   }
 
   /** False when this run's process is dead, or dies right here. */

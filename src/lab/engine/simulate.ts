@@ -28,19 +28,19 @@ export async function simulate(options: {
   readonly quiet?: () => Promise<void>
 }): Promise<void> {
   const { clock, world = EMPTY_WORLD, until, limitMs, quiet = promisesAreQuiet } = options
-  const endAtMs = clock.atMs + limitMs
+  const endAtMs = clock.trueMs + limitMs
   let standstillCount = 0
   for (await quiet(); !until(); await quiet()) {
     const nextMs = earliest(clock.nextWakeAtMs(), world.nextEventAtMs())
     if (nextMs === undefined)
-      throw new Error(`deadlock at ${clock.atMs} ms: nothing waits and nothing happens, and the end is not reached`)
+      throw new Error(`deadlock at ${clock.trueMs} ms: nothing waits and nothing happens, and the end is not reached`)
     if (nextMs > endAtMs) throw new Error(`the end is not reached after ${limitMs} ms of virtual time`)
-    standstillCount = nextMs > clock.atMs ? 0 : standstillCount + 1
+    standstillCount = nextMs > clock.trueMs ? 0 : standstillCount + 1
     if (standstillCount > STANDSTILL_LIMIT)
-      throw new Error(`time stands still at ${clock.atMs} ms: the world announces an event and never performs it`)
+      throw new Error(`time stands still at ${clock.trueMs} ms: the world announces an event and never performs it`)
     // Both before anything goes on: whoever wakes at this moment sees the world of this moment.
     clock.advanceTo(nextMs)
-    world.advanceTo(clock.atMs)
+    world.advanceTo(clock.trueMs)
   }
 }
 

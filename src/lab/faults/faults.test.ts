@@ -25,6 +25,7 @@ const EXAMPLES: Record<string, unknown> = {
   'ceph-flag': { flag: 'norecover' },
   'after-repair': { effect: 'dimm-missing' },
   'clock-jump': { node: 'pve3', s: 42 },
+  'mail-bounces': { address: 'hands@hoster.example' },
   'osd-down': { osd: 0 },
   'power-restore': { policy: 'always-on' },
   'qdevice-down': { votes: 1 },
@@ -108,11 +109,11 @@ test('the way between: errors, lost answers whose effect happens, a dead node’
   const { hypervisor } = labPorts(lab)
   const move = { guest: vmid(101), from: pve3, to: pve1, mode: 'live', withLocalDisks: false } as const
   takeFault(lab.state, { kind: 'api-error', rate: 1, status: 500, path: '/migrate', times: 1 })
-  await expect(hypervisor.migrate(move)).rejects.toMatchObject({ name: 'DriverError', retry: 'never' })
+  await expect(hypervisor.migrate(move)).rejects.toMatchObject({ name: 'DriverError', retry: 'later' })
   expect(Object.keys(lab.state.migrations)).toEqual([])
 
   takeFault(lab.state, { kind: 'answer-lost', path: '/migrate', times: 1 })
-  await expect(hypervisor.migrate(move)).rejects.toMatchObject({ name: 'DriverError', retry: 'never' })
+  await expect(hypervisor.migrate(move)).rejects.toMatchObject({ name: 'DriverError', retry: 'later' })
   expect(await hypervisor.findMigration({ guest: vmid(101), from: pve3, sinceMs: lab.state.nowMs })).toBeDefined()
 
   takeFault(lab.state, { kind: 'task-vanishes', guest: 101 })

@@ -10,7 +10,13 @@ import type { FaultKind, FaultTable } from './kinds.ts'
 
 type GuestFaults = Extract<
   FaultKind,
-  `migration-${string}` | 'task-vanishes' | `guest-${string}` | 'target-filled' | 'ha-moves'
+  | `migration-${string}`
+  | 'task-vanishes'
+  | `guest-${string}`
+  | 'target-filled'
+  | 'ha-moves'
+  | 'failback-off'
+  | 'starts-with-node'
 >
 
 /** A guest that writes faster than any link of today. */
@@ -41,6 +47,13 @@ export const GUEST_FAULTS: FaultTable<GuestFaults> = {
       schedule(world, world.nowMs + forS * 1000, { kind: 'ends-fault', what: 'lock', guest: vmid })
   },
   'guest-appears': (world, { node, vmid, memoryBytes }) => addOutsider(world, { node, vmid, memoryBytes }),
+  'failback-off': (world, { guest }) => {
+    guestAt(world, guest).failback = false
+  },
+  'starts-with-node': (world, { guest: vmid }) => {
+    const guest = guestAt(world, vmid)
+    guest.spec = { ...guest.spec, onboot: true }
+  },
   'guest-stops-slowly': (world, { guest, s }) => {
     guestAt(world, guest).stopS = s
   },
@@ -91,6 +104,7 @@ function addOutsider(world: World, { node, vmid, memoryBytes }: Outsider): void 
   const guest = createGuest(spec, true)
   guest.arrivedByOthersAtMs = world.nowMs
   guest.unlisted = true
+  guest.isOutsider = true
   if (world.nodes[node]?.state !== 'running') guest.runsOn = []
   world.guests[id] = guest
   markBehind(world, guest)

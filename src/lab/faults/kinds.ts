@@ -43,6 +43,8 @@ export const FAULT_FIELDS = {
   'bmc-anonymous': z.object({ node }),
   'locate-goes-out': z.object({ node, afterS: seconds.default(255) }),
   'sel-cleared': z.object({ node }),
+  'signals-twice': z.object({ node, records: z.int().positive().default(6) }),
+  'signals-late': z.object({ node, s: seconds.default(600) }),
   'powers-on-by-itself': z.object({ node, afterS: seconds.default(300) }),
   'power-restore': z.object({ node, policy: z.enum(['always-on', 'always-off', 'previous']) }),
   // nodes
@@ -50,7 +52,8 @@ export const FAULT_FIELDS = {
   'node-hangs': z.object({ node, when: z.enum(['now', 'shutdown']).default('now') }),
   'pending-kernel': z.object({ node, kernel: z.string().default('6.17.9-1-pve') }),
   'qemu-older': z.object({ node, qemu: z.string().default('9.0.2') }),
-  'clock-jump': z.object({ node, s: z.number() }),
+  /** Without `node`: the control plane's own clock. Forward, or back where negative; jumps add up. */
+  'clock-jump': z.object({ node: node.optional(), s: z.number() }),
   'lrm-state': z.object({ node, state: z.enum(['idle', 'active', 'maintenance', 'lost', 'absent']) }),
   'watchdog-armed': z.object({ node }),
   'task-runs': z.object({
@@ -66,6 +69,7 @@ export const FAULT_FIELDS = {
     node: node.optional(),
   }),
   'maintenance-mode-unavailable': plain,
+  'crm-master': z.object({ node }),
   'maintenance-mode-by-other': z.object({ node }),
   // corosync
   'quorum-lost': z.object({ forS: seconds.default(300) }),
@@ -82,6 +86,7 @@ export const FAULT_FIELDS = {
     minSize: z.int().min(1).default(1),
   }),
   'monitor-down': z.object({ node }),
+  'mgr-active': z.object({ node }),
   /** A maintenance of somebody else, in this cluster or in another that shares its Ceph. */
   'lease-by-other': z.object({ host: z.string().min(1), owner: z.string().default('coulisse/pve9-other') }),
   'lease-deleted': z.object({ node }),
@@ -105,6 +110,10 @@ export const FAULT_FIELDS = {
       .positive()
       .default(2 ** 31),
   }),
+  /** A guest of HA that does not come back by itself when its node's maintenance mode ends. */
+  'failback-off': z.object({ guest }),
+  /** A stopped guest that its node starts at power-on. */
+  'starts-with-node': z.object({ guest }),
   'guest-stops-slowly': z.object({ guest, s: seconds.default(240) }),
   'target-filled': z.object({ node, memoryBytes: z.int().positive().optional() }),
   'ha-moves': z.object({ guest, to: node.optional() }),
@@ -116,6 +125,8 @@ export const FAULT_FIELDS = {
         'wrong-serial-first',
         'pulls-wrong-server',
         'never-answers',
+        'answers-twice',
+        'answers-late',
         'finds-nothing',
         'cannot',
         'leaves-fan-broken',
@@ -123,6 +134,7 @@ export const FAULT_FIELDS = {
       .optional(),
     arrivesAfterMin: z.number().nonnegative().optional(),
     worksMin: z.number().nonnegative().optional(),
+    answersAfterMin: z.number().nonnegative().optional(),
     pullsCords: z.boolean().optional(),
   }),
   'dimm-missing-after-repair': plain,
@@ -132,6 +144,8 @@ export const FAULT_FIELDS = {
   'api-slow': z.object({ ...onApi, delayMs: z.number().positive().default(5_000) }),
   'answer-lost': z.object(onApi),
   'prober-down': z.object({ forS: seconds.optional() }),
+  'mail-bounces': z.object({ address: z.string().min(1).optional(), forS: seconds.optional() }),
+  'double-clicks': z.object({ forS: seconds.default(12 * 3_600) }),
   // and back again
   mended: z.object({
     what: z.enum(MENDABLE as [Mendable, ...Mendable[]]),

@@ -1,16 +1,12 @@
 /** How a fault is mended by somebody: what would last for ever otherwise. */
-import { type NodeName, nodeName } from '#domain/ids'
+import { nodeName } from '#domain/ids'
 import { cephOf, lowerFlag, refreshMonitors, refreshPlacementGroups, upOsds } from '#lab/world/ceph'
+import { cancelEvents } from '#lab/world/events'
 import { allGuests, isManaged, runningAt, unlockGuest } from '#lab/world/guests'
 import { switchMaintenance } from '#lab/world/ha'
 import { beginBoot, powerIsGone } from '#lab/world/power'
 import type { World, WorldNode } from '#lab/world/state'
-
-type About = { readonly node?: NodeName | undefined; readonly flag?: string | undefined }
-
-/** Every node that is named, or all of them. */
-const nodesOf = (world: World, { node }: About): readonly WorldNode[] =>
-  Object.values(world.nodes).filter(({ name }) => node === undefined || name === node)
+import { type About, nodesOf, WAY_MENDS } from './mend-way.ts'
 
 function unpinLrm(world: World, node: WorldNode): void {
   const manages = runningAt(world, node.name).some(isManaged)
@@ -29,11 +25,13 @@ const MENDS = {
   'node-dead': (world, about) => {
     for (const node of nodesOf(world, about)) revive(world, node)
   },
-  /** Somebody presses the button for ten seconds. */
+  /** Somebody presses the button for ten seconds. One that shuts down in order is left to it. */
   'node-hangs': (world, about) => {
     for (const node of nodesOf(world, about)) {
+      const bootsForEver = node.state === 'booting' && node.repairEffects.includes('does-not-boot')
+      const hangs = node.state === 'hung' || bootsForEver || (node.state === 'shutting-down' && node.hangsOnShutdown)
       node.hangsOnShutdown = false
-      if (node.state === 'shutting-down' || node.state === 'hung') powerIsGone(world, node, 'others')
+      if (hangs) powerIsGone(world, node, 'others')
     }
   },
   'bmc-silent': (world, about) => {
@@ -58,7 +56,7 @@ const MENDS = {
     world.cluster.maintenanceModeAvailable = true
   },
   'maintenance-mode-by-other': (world, about) => {
-    for (const node of nodesOf(world, about)) switchMaintenance(world, node, false)
+    for (const node of nodesOf(world, about)) switchMaintenance(world, node, false, 'others')
   },
   'corosync-link-down': (world) => {
     world.cluster.corosyncLinksDown = []
@@ -114,8 +112,10 @@ const MENDS = {
   'bmc-anonymous': (world) => {
     for (const node of Object.values(world.nodes)) delete node.bmc.anonymous
   },
+  /** A migration's own lock is the migration's to take off. */
   'guest-locked': (world) => {
-    for (const guest of allGuests(world)) if (guest.lock !== undefined) unlockGuest(world, guest)
+    for (const guest of allGuests(world))
+      if (guest.lock !== undefined && guest.lock !== 'migrate') unlockGuest(world, guest)
   },
   'migration-never-converges': (world) => {
     for (const guest of allGuests(world)) guest.dirtyBytesPerSecond = 4e6
@@ -123,6 +123,7 @@ const MENDS = {
   api: (world) => {
     world.apiFaults = []
   },
+  ...WAY_MENDS,
 } as const satisfies Record<string, (world: World, about: About) => void>
 
 /** The newest QEMU that any node runs. */
@@ -132,10 +133,34 @@ function newest(world: World): { readonly qemu?: string } {
   return qemu === undefined ? {} : { qemu }
 }
 
-export type Mendable = keyof typeof MENDS
-export const MENDABLE = Object.keys(MENDS) as readonly Mendable[]
+type OneThing = keyof typeof MENDS
+export type Mendable = OneThing | 'everything'
+export const MENDABLE = [...(Object.keys(MENDS) as readonly OneThing[]), 'everything'] as readonly Mendable[]
 
 export function mend(world: World, what: Mendable, about: About): void {
+  if (what === 'everything') {
+    mendEverything(world)
+    return
+  }
   const act: (world: World, about: About) => void = MENDS[what]
   act(world, about)
+}
+
+/** What others did is undone by them; what a maintenance did stays its own. Faults that were still to come do not come. */
+function mendEverything(world: World): void {
+  cancelEvents(world, ({ kind }) => kind === 'fault' || kind === 'powers-on-by-itself')
+  const special: readonly OneThing[] = ['node-dead', 'maintenance-mode-by-other', 'ceph-flag']
+  for (const what of Object.keys(MENDS) as OneThing[]) if (!special.includes(what)) mend(world, what, {})
+  for (const node of Object.values(world.nodes)) {
+    delete node.startsByItselfAfterS
+    const isOff = node.state === 'off' && node.downBy !== 'us' && !node.cordsPulled
+    if (isOff || node.state === 'dead' || node.state === 'hung') revive(world, node)
+    if (node.haMaintenanceBy === 'others') mend(world, 'maintenance-mode-by-other', { node: node.name })
+  }
+  const ceph = cephOf(world)
+  if (!ceph) return
+  for (const [key, { by }] of Object.entries(ceph.flagSetBy)) {
+    const [where = '', name = ''] = key.split('/')
+    if (by === 'others') lowerFlag(world, ceph, { name, ...(where === 'cluster' ? {} : { host: nodeName(where) }) })
+  }
 }

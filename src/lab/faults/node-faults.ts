@@ -22,6 +22,7 @@ type NodeFaults = Extract<
   | 'psu-lost'
   | `bmc-${string}`
   | 'sel-cleared'
+  | `signals-${string}`
   | 'locate-goes-out'
   | 'powers-on-by-itself'
   | 'power-restore'
@@ -35,6 +36,7 @@ type NodeFaults = Extract<
   | 'chassis'
   | 'role'
   | `maintenance-mode-${string}`
+  | 'crm-master'
   | 'quorum-lost'
   | `corosync-${string}`
   | 'qdevice-down'
@@ -95,6 +97,12 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
     if (bmc.locateOn) bmc.locateUntilMs = world.nowMs + afterS * 1000
   },
   'sel-cleared': (world, { node }) => wipeSel(world, nodeAt(world, node)),
+  'signals-twice': (world, { node, records }) => {
+    nodeAt(world, node).bmc.repeatsRecords = records
+  },
+  'signals-late': (world, { node, s }) => {
+    nodeAt(world, node).bmc.lateByMs = s * 1000
+  },
   'powers-on-by-itself': (world, { node: name, afterS }) => {
     const node = nodeAt(world, name)
     if (node.state === 'off') schedule(world, world.nowMs + afterS * 1000, { kind: 'powers-on-by-itself', node: name })
@@ -118,6 +126,10 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
     node.versions = { ...node.versions, qemu }
   },
   'clock-jump': (world, { node: name, s }) => {
+    if (name === undefined) {
+      world.cluster.controlClockOffsetMs = (world.cluster.controlClockOffsetMs ?? 0) + s * 1000
+      return
+    }
     const node = nodeAt(world, name)
     node.hardware = { ...node.hardware, clockSkewMs: s * 1000 }
     node.bmc.clockOffsetMs += s * 1000
@@ -153,7 +165,10 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
   'maintenance-mode-unavailable': (world) => {
     world.cluster.maintenanceModeAvailable = false
   },
-  'maintenance-mode-by-other': (world, { node }) => switchMaintenance(world, nodeAt(world, node), true),
+  'crm-master': (world, { node }) => {
+    world.cluster.crmMaster = node
+  },
+  'maintenance-mode-by-other': (world, { node }) => switchMaintenance(world, nodeAt(world, node), true, 'others'),
   'quorum-lost': (world, { forS }) => {
     world.cluster.quorumLostUntilMs = world.nowMs + forS * 1000
   },

@@ -12,16 +12,23 @@ type WayFaults = Extract<
   | `api-${string}`
   | 'answer-lost'
   | 'prober-down'
+  | 'mail-bounces'
+  | 'double-clicks'
   | 'database-away'
   | 'mended'
 >
 
+/** Later than any work order's time. */
+const ANSWERS_LATE_MIN = 360
+
 export const WAY_FAULTS: FaultTable<WayFaults> = {
-  technician: (world, { does, arrivesAfterMin, worksMin, pullsCords }) => {
+  technician: (world, { does, arrivesAfterMin, worksMin, answersAfterMin, pullsCords }) => {
+    const lateMin = answersAfterMin ?? (does === 'answers-late' ? ANSWERS_LATE_MIN : undefined)
     Object.assign(world.technician, {
       ...(does === undefined ? {} : { does }),
       ...(arrivesAfterMin === undefined ? {} : { arrivesAfterMin }),
       ...(worksMin === undefined ? {} : { worksMin }),
+      ...(lateMin === undefined ? {} : { answersAfterMin: lateMin }),
       ...(pullsCords === undefined ? {} : { pullsCords }),
     })
   },
@@ -37,6 +44,16 @@ export const WAY_FAULTS: FaultTable<WayFaults> = {
   'prober-down': (world, { forS }) => {
     world.probe.outages.push({ fromMs: world.nowMs })
     if (forS !== undefined) schedule(world, world.nowMs + forS * 1000, { kind: 'ends-fault', what: 'probe' })
+  },
+  'mail-bounces': (world, { address, forS }) => {
+    world.mailBounces ??= []
+    world.mailBounces.push({
+      ...(address === undefined ? {} : { address }),
+      ...(forS === undefined ? {} : { untilMs: world.nowMs + forS * 1000 }),
+    })
+  },
+  'double-clicks': (world, { forS }) => {
+    world.doubleClicksUntilMs = world.nowMs + forS * 1000
   },
   mended: (world, { what, node, flag }) => mend(world, what, { node, flag }),
   'database-away': (world, { s }) => {

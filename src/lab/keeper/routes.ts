@@ -65,11 +65,16 @@ export function probeRoute(read: (query: ProbeQuery) => ProbeReading | Promise<P
 export function addRoutes(control: ControlServer, lab: LabWorld, keeper: Keeper): void {
   const world = lab.state
   control.on('GET /world', () => ok(tellTruth(world)))
-  control.on('GET /time', () => ok({ nowMs: keeper.nowMs, inMotion: lab.inMotion, startedAtMs: world.startedAtMs }))
+  // The control plane's clock follows the world's, and may be wrong.
+  const wrongByMs = () => world.cluster.controlClockOffsetMs ?? 0
+  control.on('GET /time', () =>
+    ok({ nowMs: keeper.nowMs + wrongByMs(), inMotion: lab.inMotion, startedAtMs: world.startedAtMs }),
+  )
   control.on('POST /time/wait', (body, _url, gone) =>
-    parsed(waitSchema, body, async ({ untilMs, patient: isPatient, id }) =>
-      ok({ nowMs: await keeper.waitUntil(untilMs, { isPatient, id, gone }) }),
-    ),
+    parsed(waitSchema, body, async ({ untilMs, patient: isPatient, id }) => {
+      const nowMs = await keeper.waitUntil(untilMs - wrongByMs(), { isPatient, id, gone })
+      return ok({ nowMs: nowMs + wrongByMs() })
+    }),
   )
   control.on('POST /time/quit', (body) =>
     parsed(quitSchema, body, ({ id }) => {

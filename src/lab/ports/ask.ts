@@ -20,26 +20,29 @@ const PROXY_LIMIT_MS = 30_000
 /** Ceph's own word for a bucket that is not there. */
 const EINVAL = 22
 
-const isLook = ({ method }: Call) => method === 'GET'
+/** A mail server's word that this address does not exist. */
+const NO_SUCH_USER = 550
 
-/** Looks and what may be done twice may be repeated; after a POST one looks whether it was done. */
-const retryOf = (call: Call, status: number): Retry => {
-  if (status === 401 || status === 403 || status === 400 || status === 501 || status === EINVAL) return 'never'
-  if (status === 595 || status === 596 || status === 504) return 'later'
-  return call.method === 'POST' ? 'never' : 'later'
-}
+const FOR_GOOD = [400, 401, 403, 501, EINVAL, NO_SUCH_USER]
+/** What Proxmox says with its 500 and says again when it is asked again. */
+const LASTING = /does not exist|no such|without --online|hostname lookup|not currently implemented/i
+
+/** As the real drivers judge it: an answer that was lost, and a 500 that says nothing lasting, may be asked for again. */
+const retryOf = (status: number, text: string): Retry =>
+  FOR_GOOD.includes(status) || (status === 500 && LASTING.test(text)) ? 'never' : 'later'
 
 const failed = (call: Call, retry: Retry, text: string) => new DriverError(call.api, call.doing, { retry, text })
 
 /** Throws for what went wrong; else the value of the effect. The effect happens although its answer is lost. */
 export function ask<T>(lab: LabWorld, call: Call, effect: () => Answer<T>): T {
   const verdict = consultApi(lab.state, call)
-  if (verdict.is === 'error') throw failed(call, retryOf(call, verdict.status), `${verdict.status} ${verdict.text}`)
+  if (verdict.is === 'error')
+    throw failed(call, retryOf(verdict.status, verdict.text), `${verdict.status} ${verdict.text}`)
   const answer = effect()
-  if (verdict.is === 'answer-lost')
-    throw failed(call, call.method === 'POST' ? 'never' : 'later', 'the answer was lost')
-  if (verdict.delayMs > PROXY_LIMIT_MS) throw failed(call, isLook(call) ? 'later' : 'never', '596 Connection timed out')
-  if (answer.is === 'refused') throw failed(call, retryOf(call, answer.status), `${answer.status} ${answer.text}`)
+  if (verdict.is === 'answer-lost') throw failed(call, 'later', 'the answer was lost')
+  if (verdict.delayMs > PROXY_LIMIT_MS) throw failed(call, 'later', '596 Connection timed out')
+  if (answer.is === 'refused')
+    throw failed(call, retryOf(answer.status, answer.text), `${answer.status} ${answer.text}`)
   return answer.value
 }
 

@@ -59,7 +59,7 @@ export function labBmc(lab: LabWorld): Bmc {
         return { signals: [silence(node, world.nowMs, 'unreachable')], cursor: `${WAS_SILENT}${seen}` }
       }
       const after = read(node, 'signals', (chassis) =>
-        signalsAfter({ chassis, node, cursor: seen, nowMs: world.nowMs }),
+        signalsAfter({ world, chassis, node, cursor: seen, nowMs: world.nowMs }),
       )
       if (!cursor.startsWith(WAS_SILENT)) return after
       return { ...after, signals: [silence(node, world.nowMs, 'reachable'), ...after.signals] }

@@ -6,7 +6,7 @@ import { ask } from './ask.ts'
 
 export const labNotifier = (lab: LabWorld): Notifier => ({
   send: async (notice) => {
-    ask(lab, { api: 'smtp', method: 'PUT', path: '/smtp', doing: `mail "${notice.subject}"` }, () =>
+    ask(lab, { api: 'smtp', method: 'PUT', path: `/mail/${notice.to}`, doing: `mail "${notice.subject}"` }, () =>
       sendMail(lab.state, { ...notice }),
     )
   },

@@ -31,7 +31,10 @@ export function observeCluster(world: World, avoid: NodeName | undefined): Clust
     conntrackStateOffered: cluster.conntrackStateOffered,
     shutdownPolicy: cluster.shutdownPolicy,
     ...(cluster.crmMaster === undefined ? {} : { crmMaster: cluster.crmMaster }),
-    blind: nodes.filter(({ name, online }) => online && name !== avoid).flatMap(({ name }) => blindSpot(world, name)),
+    blind: [
+      ...nodes.filter(({ name, online }) => online && name !== avoid).flatMap(({ name }) => blindSpot(world, name)),
+      ...nodes.flatMap((node) => clockFault(world, node)),
+    ],
   }
 }
 
@@ -39,6 +42,17 @@ export function observeCluster(world: World, avoid: NodeName | undefined): Clust
 function blindSpot(world: World, name: NodeName): string[] {
   const answer = reachable(world, name)
   return answer.is === 'refused' ? [`${name} does not answer: ${answer.status} ${answer.text}`] : []
+}
+
+/** Tasks are looked for by their times: one clock that is further from ours than the driver allows for hides them. */
+const CLOCK_LIMIT_MS = 60_000
+
+function clockFault({ cluster }: World, { name, online, hardware }: WorldNode): string[] {
+  const skewMs = hardware.clockSkewMs === 'unknown' ? 0 : hardware.clockSkewMs
+  const differenceMs = skewMs - (cluster.controlClockOffsetMs ?? 0)
+  if (!online || Math.abs(differenceMs) <= CLOCK_LIMIT_MS) return []
+  const by = `${Math.round(Math.abs(differenceMs) / 1000)} s ${differenceMs > 0 ? 'ahead of' : 'behind'} ours`
+  return [`the clock of ${name} is ${by}: tasks there cannot be found by their times`]
 }
 
 const asNode = (node: WorldNode): Node => ({

@@ -1,12 +1,13 @@
 /** A BMC's log and present readings as signals: three records an edge, ids that begin again, times that may be wrong. */
 import type { NodeName } from '#domain/ids'
 import type { PartKind, PartState, Signal } from '#domain/signal'
-import { powerIsOn } from '#lab/world/bmc'
-import type { SelRecord, WorldNode } from '#lab/world/state'
+import { powerIsOn, shownSel } from '#lab/world/bmc'
+import type { SelRecord, World, WorldNode } from '#lab/world/state'
 
 const LOW_RPM = 1000
 
 type Asked = {
+  readonly world: World
   readonly chassis: WorldNode
   readonly node: NodeName
   readonly cursor: string
@@ -20,7 +21,7 @@ function parseCursor(cursor: string): { readonly epoch: number; readonly id: num
 }
 
 export function signalsAfter(asked: Asked): { readonly signals: readonly Signal[]; readonly cursor: string } {
-  const { chassis, node, cursor, nowMs } = asked
+  const { world, chassis, node, cursor, nowMs } = asked
   const { bmc } = chassis
   const seen = parseCursor(cursor)
   const isFirst = cursor === ''
@@ -30,13 +31,18 @@ export function signalsAfter(asked: Asked): { readonly signals: readonly Signal[
     signals.push({ is: 'bmc', atMs, receivedAtMs: nowMs, node, event })
   if (!isFirst && !sameLog) say('log-cleared', bmc.selClearedAtMs ?? nowMs)
   if (!isFirst && (bmc.resetAtMs ?? 0) > seen.resetAtMs) say('reset', bmc.resetAtMs ?? nowMs)
-  for (const record of bmc.sel) {
-    if (sameLog && record.id <= seen.id) continue
+  const shown = shownSel(world, chassis)
+  const told = new Set<number>()
+  for (const record of shown) {
+    // A record that is shown a second time is a record that is told again.
+    const isAgain = told.has(record.id)
+    told.add(record.id)
+    if (sameLog && record.id <= seen.id && !isAgain) continue
     if (record.kind !== 'log' && record.sensor !== 'BMC') signals.push(asSignal(asked, record))
   }
   if (bmc.sel.length >= bmc.selCapacity) say('log-full', nowMs)
   signals.push(...presentReadings(asked))
-  return { signals, cursor: `${bmc.selEpoch}/${bmc.sel.at(-1)?.id ?? 0}/${bmc.resetAtMs ?? 0}` }
+  return { signals, cursor: `${bmc.selEpoch}/${shown.at(-1)?.id ?? 0}/${bmc.resetAtMs ?? 0}` }
 }
 
 const KINDS: Record<SelRecord['kind'], PartKind> = {

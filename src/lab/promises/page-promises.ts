@@ -2,6 +2,7 @@
 import { allGuests } from '#lab/world/guests'
 import type { World, WorldGuest } from '#lab/world/state'
 import { breakPromise } from './broken.ts'
+import { toldLeaseEnd } from './noout-promise.ts'
 
 /** Words that claim what nobody can know. */
 const CLAIMS = [/\bno impact\b/i, /\bsans impact\b/i, /\bsin impacto\b/i, /\b100 ?%/]
@@ -31,7 +32,10 @@ export function checkMail(world: World, mail: Mail): void {
 /** Somebody was told of a pause or of a lease: promises 5 and 6 read this. */
 function noteTold(world: World, { subject, text }: Mail): void {
   const words = `${subject}\n${text}`
-  if (/\b(lease|noout)\b/i.test(words)) world.told.push({ atMs: world.nowMs, about: 'lease' })
+  if (/\b(lease|noout)\b/i.test(words)) {
+    const endsAtMs = toldLeaseEnd(words)
+    world.told.push({ atMs: world.nowMs, about: 'lease', ...(endsAtMs === undefined ? {} : { endsAtMs }) })
+  }
   if (!/\b(pause|paused|budget)\b/i.test(words)) return
   for (const { spec } of allGuests(world)) {
     if (words.includes(String(spec.vmid)) || words.includes(spec.name))

@@ -28,6 +28,13 @@ export function writeSel(world: World, node: WorldNode, record: NewRecord, atMs 
   bmc.sel.push({ id, atMs: atMs + bmc.clockOffsetMs, writtenAtMs: atMs, ...record })
 }
 
+/** The log as its readers find it: a record may show late, and the last ones twice. */
+export function shownSel(world: World, { bmc }: WorldNode): readonly SelRecord[] {
+  const { lateByMs = 0, repeatsRecords = 0 } = bmc
+  const shown = lateByMs === 0 ? bmc.sel : bmc.sel.filter(({ writtenAtMs }) => writtenAtMs + lateByMs <= world.nowMs)
+  return repeatsRecords === 0 ? shown : [...shown, ...shown.slice(-repeatsRecords)]
+}
+
 export function writeFanEdge(world: World, node: WorldNode, fan: WorldFan, down: boolean, atMs = world.nowMs): void {
   for (const { name, rpm, severity } of FAN_THRESHOLDS) {
     const record: NewRecord = {

@@ -2,6 +2,7 @@
 
 import type { NodeName } from '#domain/ids'
 import { checkAfterCommand } from '#lab/promises/check'
+import { LEASE_GRACE_MS } from '#lab/promises/noout-promise'
 import { checkMail, checkPage } from '#lab/promises/page-promises'
 import { powerIsOn, wipeSel } from './bmc.ts'
 import { cephOf, downOsds, flagsAt, lowerFlag, passMgr, raiseFlag, refreshMonitors } from './ceph.ts'
@@ -90,7 +91,7 @@ export const setMaintenanceMode: WorldCommands['setMaintenanceMode'] = (world, n
   if (!node) return record(world, entry, refused(500, `node '${name}' does not exist`))
   if (!world.cluster.maintenanceModeAvailable) return record(world, entry, refused(501, 'no way to set it'))
   if (!quorate(world)) return record(world, entry, refused(500, NO_QUORUM_TEXT))
-  switchMaintenance(world, node, on)
+  switchMaintenance(world, node, on, by)
   return record(world, entry, nothing)
 }
 
@@ -187,11 +188,9 @@ function watchLease(world: World, key: string, value: string): void {
   const expiresAtMs = /"expiresAtMs":(\d+)/.exec(value)?.[1]
   if (expiresAtMs === undefined) return
   const node = key.slice(LEASE_KEY.length) as NodeName
-  schedule(world, Number(expiresAtMs) + LEASE_GRACE_MS, { kind: 'lease-expires', node })
+  const trueMs = Number(expiresAtMs) - (world.cluster.controlClockOffsetMs ?? 0)
+  schedule(world, trueMs + LEASE_GRACE_MS, { kind: 'lease-expires', node })
 }
-
-/** After its end a lease has this long to be noticed. */
-export const LEASE_GRACE_MS = 300_000
 
 export const deleteConfigKey: WorldCommands['deleteConfigKey'] = (world, key, by) => {
   const ceph = cephOf(world)
@@ -220,7 +219,11 @@ export const stopOsds: WorldCommands['stopOsds'] = (world, osds, by) => {
   return answer
 }
 
+const NO_SUCH_USER = '5.1.1 no such user here'
+export const BOUNCED = 550
+
 export const sendMail: WorldCommands['sendMail'] = (world, mail) => {
+  if (bounces(world, mail.to)) return record(world, { by: 'us', kind: 'mail' }, refused(BOUNCED, NO_SUCH_USER))
   const isKnown = world.mails.some(({ key, to }) => key === mail.key && to === mail.to)
   if (!isKnown) {
     world.mails.push({ atMs: world.nowMs, ...mail })
@@ -228,6 +231,11 @@ export const sendMail: WorldCommands['sendMail'] = (world, mail) => {
   }
   return record(world, { by: 'us', kind: 'mail' }, nothing)
 }
+
+const bounces = (world: World, to: string): boolean =>
+  (world.mailBounces ?? []).some(
+    ({ address, untilMs }) => (address ?? to) === to && (untilMs === undefined || world.nowMs < untilMs),
+  )
 
 export const startGuest: WorldCommands['startGuest'] = (world, vmid, name, by) => {
   const guest = guestOf(world, vmid)

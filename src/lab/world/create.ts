@@ -46,6 +46,7 @@ export function createWorld(options: WorldOptions): World {
       does: 'repairs',
       arrivesAfterMin: 20,
       worksMin: 25,
+      answersAfterMin: 0,
       pullsCords: true,
       name: 'Lucía Ortega',
       sideEffects: [],

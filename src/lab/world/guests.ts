@@ -95,6 +95,7 @@ export function moveGuest(world: World, move: { guest: WorldGuest; to: NodeName;
   guest.node = to
   if (isRunning(guest)) guest.runsOn = [to]
   if (by !== 'us') guest.arrivedByOthersAtMs = world.nowMs
+  if (by === 'others') guest.tornAwayAtMs = world.nowMs
   markBehind(world, guest)
 }
 

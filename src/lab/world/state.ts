@@ -34,6 +34,10 @@ export type World = {
   technician: WorldTechnician
   workOrders: WorldWorkOrder[]
   mails: WorldMail[]
+  /** Addresses whose mail server refuses for good; without one: all of them. */
+  mailBounces?: { address?: string; untilMs?: number }[]
+  /** What the operator clicks he clicks twice, until then. */
+  doubleClicksUntilMs?: number
   /** Published customers' pages; key: customer. */
   pages: Record<string, WorldPage>
   apiFaults: ApiFault[]
@@ -46,8 +50,8 @@ export type World = {
   intents: { atMs: number; kind: string; node?: string; guest?: number }[]
   /** A journal tells the world of intents: from then on promise 10 is looked at. */
   journalJoined: boolean
-  /** What the journal or a mail said to people: pauses over budget, leases that ran out. */
-  told: { atMs: number; about: 'pause' | 'lease'; guest?: number }[]
+  /** What the journal or a mail said to people: pauses over budget, leases that ran out or will, at `endsAtMs`, renewed by nobody. */
+  told: { atMs: number; about: 'pause' | 'lease'; guest?: number; endsAtMs?: number }[]
   /** Containers that a proposed plan restarts, by plan: approved, somebody has said so. */
   proposedRestarts: Record<string, number[]>
   /** What was last shown to the technician. */
@@ -59,7 +63,8 @@ export type World = {
   startedTwice: number[]
 }
 
-export type BrokenPromise = { promise: number; atMs: number; text: string }
+/** `event`: how many events and commands the world had seen by then. */
+export type BrokenPromise = { promise: number; atMs: number; text: string; event?: number }
 
 export type WorldCluster = {
   name: ClusterName
@@ -86,6 +91,8 @@ export type WorldCluster = {
   publishPending: boolean
   /** The database of the control plane is away until then. */
   databaseAwayUntilMs?: number
+  /** What the control plane's clock shows more (or less) than the world's. */
+  controlClockOffsetMs?: number
 }
 
 /**
@@ -151,6 +158,10 @@ export type WorldBmc = {
   locateLimitS?: number
   /** Its FRU is empty and its GUID unset: it cannot say who it is. */
   anonymous?: boolean
+  /** Every read of its log tells the last records again, so many of them. */
+  repeatsRecords?: number
+  /** A record shows in its log so long after it was written. */
+  lateByMs?: number
 }
 
 export type WorldNode = {
@@ -171,6 +182,8 @@ export type WorldNode = {
   memoryBytes: number
   memoryUsedBytes: number
   linkBitsPerSecond: number
+  /** The part of its link that streams get; absent: 0.88, the contracts' 8.8 of 10 Gbit/s. */
+  linkShare?: number
   storages: NodeStorage[]
   bridges: string[]
   /** Snapshot said maintenance, or an operator cordoned it. */
@@ -197,6 +210,8 @@ export type WorldNode = {
   /** Where faults pin these, HA's own bookkeeping leaves them alone. */
   lrmPinned: boolean
   haMaintenance: 'off' | 'requested' | 'on'
+  /** Whose wish that is; absent while off. */
+  haMaintenanceBy?: By
   /** Shows in lists as it was last published. */
   listed: { online: boolean; atMs: number }
   /** After a repair: what the technician did to it, applied at the next boot. */
@@ -242,6 +257,10 @@ export type WorldGuest = {
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
+  /** A fault made it: nobody's plan knew of it, and its owner may take it away again. */
+  isOutsider?: true
+  /** When others last began to move it, and not because of a maintenance mode of ours. */
+  tornAwayAtMs?: number
   /** A real process stands behind it: its live moves last as long as that one's, and end as they end. */
   real?: true
   /** Of a real guest: every interval and gap that the real prober told of it, so that a page may say them. */
@@ -375,6 +394,8 @@ export type TechnicianDoes =
   | 'wrong-serial-first'
   | 'pulls-wrong-server'
   | 'never-answers'
+  | 'answers-twice'
+  | 'answers-late'
   | 'finds-nothing'
   | 'cannot'
   | 'leaves-fan-broken'
@@ -383,6 +404,8 @@ export type WorldTechnician = {
   does: TechnicianDoes
   arrivesAfterMin: number
   worksMin: number
+  /** Who answers late does so this long after his work. */
+  answersAfterMin: number
   /** Takes the power cords out while he works. */
   pullsCords: boolean
   name: string
@@ -455,6 +478,7 @@ export type WorldHappening =
   | { kind: 'fault'; index: number }
   | { kind: 'lease-expires'; node: NodeName }
   | { kind: 'pause-check'; guest: Vmid; blackoutMs: number; endedAtMs: number }
-  | { kind: 'together-check'; guest: Vmid }
-  | { kind: 'interlock-check'; node: NodeName }
+  | { kind: 'together-check'; guest: Vmid; movedAtMs: number }
+  /** `seenAtMs`: since then it can be seen that the node is not safe; absent: since a minute ago. */
+  | { kind: 'interlock-check'; node: NodeName; seenAtMs?: number }
   | { kind: 'ends-fault'; what: string; node?: NodeName; guest?: Vmid }

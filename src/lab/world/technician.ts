@@ -81,7 +81,14 @@ function endWork(world: World, order: WorldWorkOrder, node: WorldNode): void {
     answer(world, order, wrongServerOf(world, node)?.serial ?? 'unreadable')
     return
   }
+  if (does === 'answers-late' && world.technician.answersAfterMin > 0) {
+    const atMs = world.nowMs + world.technician.answersAfterMin * MINUTE_MS
+    schedule(world, atMs, { kind: 'technician', order: order.order.id, step: 'confirms' })
+    return
+  }
   answer(world, order, node.serial)
+  // His page was slow, and he pressed the button once more.
+  if (does === 'answers-twice') answer(world, order, node.serial)
 }
 
 function mend(node: WorldNode): void {

@@ -12,12 +12,16 @@ export type DraftMove = {
   readonly purpose: MovePurpose
   /** Local disks that go along. */
   readonly diskBytes: number
+  /** Moves of one step with the same figure are partners, who go in one step. Absent: it goes alone. */
+  readonly unit?: number
 }
 
 export type TimedMove = DraftMove & {
   readonly startsAtS: number
   readonly endsAtS: number
   readonly forecastBlackoutMs: number
+  /** What Proxmox allows itself by the end: above what the owner accepts the copy is ended while the guest still runs. */
+  readonly allowedPauseMs: number
 }
 
 export type Forecast = { readonly moves: readonly TimedMove[]; readonly makespanS: number }
@@ -29,7 +33,7 @@ const STALL_DOUBLES_EVERY_S = 6
 const SWITCH_OVER_MS = 30
 const ROUNDS_LIMIT = 60
 /** Stop, move of the configuration, start: on top of what is copied. */
-const RESTART_S = 10
+export const RESTART_S = 10
 /** Where nobody measured how fast a guest writes. */
 const ASSUMED_DIRTY_BYTES_PER_SECOND = 8 * 2 ** 20
 const EPSILON_S = 1e-9
@@ -50,7 +54,7 @@ type Stream = {
 }
 
 /** Within a step moves stream in the order given, at most `parallel` at once; a step begins when the one before has ended. */
-function forecast(moves: readonly DraftMove[], model: ForecastModel, parallel: number): Forecast {
+export function forecast(moves: readonly DraftMove[], model: ForecastModel, parallel: number): Forecast {
   const timed: TimedMove[] = []
   let nowS = 0
   const steps = Map.groupBy(moves, ({ step }) => step)
@@ -76,6 +80,7 @@ function forecast(moves: readonly DraftMove[], model: ForecastModel, parallel: n
           startsAtS: stream.startsAtS,
           endsAtS: nowS,
           forecastBlackoutMs: blackoutOf(stream, model),
+          allowedPauseMs: stream.allowedMs,
         })
       }
     }
@@ -177,41 +182,25 @@ function blackoutOf(stream: Stream, model: ForecastModel): number {
   }
 }
 
-const PARALLEL_LIMIT = 8
-/** One more stream has to shorten the plan by this part. */
-const WORTH = 0.01
-
-/**
- * The parallelism: fewest budget overruns, then least pause weighed by what the owners accept, then the shortest plan. A pause within
- * half its budget weighs nothing, or one stream at a time would always win by a few milliseconds; and more streams have to be worth it,
- * since guests write faster than they did when they were measured.
- */
-export function chooseParallel(moves: readonly DraftMove[], model: ForecastModel, wanted: number | 'auto') {
-  if (wanted !== 'auto') return { parallel: wanted, ...forecast(moves, model, wanted) }
-  let best: { parallel: number; moves: readonly TimedMove[]; makespanS: number; weighed: readonly number[] } | undefined
-  for (let parallel = 1; parallel <= PARALLEL_LIMIT; parallel++) {
-    const one = forecast(moves, model, parallel)
-    const weighed = [overruns(one.moves).length, weighedPause(one.moves), one.makespanS * (1 + WORTH * parallel)]
-    if (best === undefined || isLess(weighed, best.weighed)) best = { parallel, ...one, weighed }
-  }
-  return best ?? { parallel: 1, moves: [], makespanS: 0 }
-}
-
 const DEFAULT_BUDGET_MS = 1000
 
-/** Live moves that are forecast to pause a guest for longer than its owner accepts. */
+/** Live moves that are forecast to pause a guest for longer than its owner accepts, or for which Proxmox would allow itself to. */
 export const overruns = (moves: readonly TimedMove[]): readonly TimedMove[] =>
   moves.filter(
-    ({ mode, guest, forecastBlackoutMs }) =>
-      mode === 'live' && guest.pauseBudgetMs !== undefined && forecastBlackoutMs > guest.pauseBudgetMs,
+    ({ mode, guest, forecastBlackoutMs, allowedPauseMs }) =>
+      mode === 'live' &&
+      guest.pauseBudgetMs !== undefined &&
+      Math.max(forecastBlackoutMs, isRaised(allowedPauseMs) ? allowedPauseMs : 0) > guest.pauseBudgetMs,
   )
 
-function weighedPause(moves: readonly TimedMove[]): number {
-  let sum = 0
-  for (const { mode, guest, forecastBlackoutMs } of moves) {
-    if (mode === 'live') sum += Math.max(0, forecastBlackoutMs / (guest.pauseBudgetMs ?? DEFAULT_BUDGET_MS) - 0.5)
-  }
-  return sum
+/** Before it is raised it is the same for everybody, whatever an owner accepts. */
+const isRaised = (allowedPauseMs: number): boolean => allowedPauseMs > ALLOWED_PAUSE_MS
+
+/** What a pause weighs, by what its owner accepts: within half of that, nothing. */
+export function weightOf({ mode, guest, forecastBlackoutMs, allowedPauseMs }: TimedMove): number {
+  if (mode !== 'live') return 0
+  const pauseMs = Math.max(forecastBlackoutMs, isRaised(allowedPauseMs) ? allowedPauseMs : 0)
+  return Math.max(0, pauseMs / (guest.pauseBudgetMs ?? DEFAULT_BUDGET_MS) - 0.5)
 }
 
 const TIE = 1e-6

@@ -73,7 +73,11 @@ export function nextBatch(view: {
 }): Next {
   const { cluster, plan, node, troubles } = view
   const byId = new Map(cluster.guests.map((guest) => [guest.vmid, guest]))
-  const waiting = plan.moves.filter((move) => !isDone(move, byId.get(move.guest)))
+  const waiting = plan.moves.flatMap((move) => {
+    const guest = byId.get(move.guest)
+    if (!isDone(move, guest)) return [move]
+    return guest !== undefined && isTorn(cluster, move, { guest, node }) ? [{ ...move, from: guest.node }] : []
+  })
   const planned = new Set(plan.moves.map((move) => move.guest))
   const stranger = guestsOn(cluster, node).find((guest) => guest.status === 'running' && !planned.has(guest.vmid))
   if (stranger !== undefined) {
@@ -124,6 +128,20 @@ const isTargetThere = (cluster: ClusterObservation, target: NodeName) =>
 
 /** Away from where the move began is done: HA may have chosen another target. A guest that was deleted needs no move. */
 const isDone = (move: Move, guest: Guest | undefined) => guest === undefined || guest.node !== move.from
+
+/** HA took it elsewhere than planned, and a partner with whom it belongs runs on another node: it goes where the plan has room for both. */
+function isTorn(
+  cluster: ClusterObservation,
+  { to }: Move,
+  { guest, node }: { readonly guest: Guest; readonly node: NodeName },
+): boolean {
+  if (guest.status !== 'running' || guest.node === to) return false
+  const partners = partnersOf(cluster, guest.vmid)
+  return cluster.guests.some(
+    (other) =>
+      partners.includes(other.vmid) && other.status === 'running' && other.node !== node && other.node !== guest.node,
+  )
+}
 
 /** Who is on the node still, by either look, and may not be there when the power goes. */
 export function notEmptyBlockers(

@@ -74,8 +74,8 @@ async function moveGuest(story: Story, input: MoveInput): Promise<MoveResult> {
   if (aborted) return { is: 'not-begun' }
   if (input.leaveToHaMs > 0) await waitForHa(story, input)
   const begun = await begin(story, input)
-  if (begun.is === 'there') return conclude(story, input, outcomeThere(begun.measured), begun.at)
-  if (begun.is === 'refused') return conclude(story, input, { is: 'failed', text: begun.text })
+  if (begun.is === 'there') return concludeMove(story, input, outcomeThere(begun.measured), begun.at)
+  if (begun.is === 'refused') return concludeMove(story, input, { is: 'failed', text: begun.text })
   return followToTheEnd(story, input, begun)
 }
 
@@ -308,7 +308,7 @@ async function endOf(
   const { guest, from, mode } = input.move
   if (proven === undefined) {
     const text = `guest ${guest} was to leave ${from}, and nobody can say where it is`
-    return conclude(story, input, { is: 'failed', text })
+    return concludeMove(story, input, { is: 'failed', text })
   }
   const { at, runs } = proven
   if (at === from) {
@@ -320,12 +320,13 @@ async function endOf(
           ? why
           : `${why}; ${where}`
         : `${CANCELLED[cancelled]}; ${where}`
-    const result = await conclude(story, input, { is: 'failed', text })
+    const result = await concludeMove(story, input, { is: 'failed', text })
     return cancelled === 'over-budget' && result.is === 'failed' ? { ...result, overBudget: true } : result
   }
   // Only the task's own log knows the pause; a worker that died took it along.
   const measured: Measured = progress.outcome === 'ok' ? progress.blackout : 'unmeasured'
-  return conclude(story, input, { is: 'done', measured }, at)
+  const stopped = runs || mode === 'offline' ? {} : ({ stopped: true } as const)
+  return concludeMove(story, input, { is: 'done', measured, ...stopped }, at)
 }
 
 /** A container that does not stop in time is not killed: it may be half down, and nobody starts it by itself. */
@@ -366,7 +367,13 @@ async function provenAt(story: Story, { move }: MoveInput, expected: Expected): 
   }
 }
 
-async function conclude(story: Story, input: MoveInput, outcome: Outcome, at?: NodeName): Promise<MoveResult> {
+/** Journals how a move ended, and tells of a pause over budget. */
+export async function concludeMove(
+  story: Story,
+  input: MoveInput,
+  outcome: Outcome,
+  at?: NodeName,
+): Promise<MoveResult> {
   const { move, pauseBudgetMs } = input
   const act = actOf(input)
   const measured = outcome.is === 'failed' ? 'unmeasured' : (outcome.measured ?? 'unmeasured')

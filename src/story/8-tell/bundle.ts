@@ -30,7 +30,7 @@ export type EvidenceSample = { readonly id: string; readonly entry: number; read
 export type Evidence = {
   readonly format: typeof EVIDENCE_FORMAT
   readonly maintenance: MaintenanceId
-  readonly customer: Pick<Customer, 'id' | 'name' | 'language'>
+  readonly customer: Pick<Customer, 'id' | 'name' | 'language' | 'timeZone'>
   readonly hoster: string
   /** Figures come from the lab. */
   readonly simulated: boolean
@@ -71,8 +71,8 @@ export function gatherEvidence(facts: EvidenceFacts, sha256: Sha256): Omit<Evide
       samples.push({ id, entry: row.seq, tree: disclose(row, shows, sha256) })
     }
   }
-  const { id, name, language } = customer
-  const told = { customer: { id, name, language }, entries, samples }
+  const { id, name, language, timeZone } = customer
+  const told = { customer: { id, name, language, ...(timeZone !== undefined && { timeZone }) }, entries, samples }
   return {
     format: EVIDENCE_FORMAT,
     maintenance: first.maintenance,

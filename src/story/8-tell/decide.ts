@@ -2,7 +2,7 @@
 import type { Customer } from '#domain/customer'
 import type { Event, JournalRow } from '#domain/event'
 import type { FindingClass } from '#domain/finding'
-import type { MaintenanceId, NodeName, Vmid } from '#domain/ids'
+import type { CustomerId, MaintenanceId, NodeName, Vmid } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
 import { type Known, longestBlackout, type Measured } from '#domain/measured'
 import { type GuestStory, guestStories, isMoved, type OwnOrigin } from './guest-story.ts'
@@ -107,6 +107,32 @@ export function customerStories(
   })
 }
 
+/**
+ * What one customer is told, by page, mail and every other form alike, whenever each is written: up to the last probe's reading
+ * where one was read. Undefined: the journal has nothing about him.
+ */
+export function storyAsTold(
+  rows: readonly JournalRow[],
+  customers: readonly Customer[],
+  { customer, ending }: { readonly customer: CustomerId; readonly ending?: Ending },
+): CustomerStory | undefined {
+  const told = rowsTold(rows)
+  const story = customerStories(told, customers).find((one) => one.customer.id === customer)
+  // The journal's last row comes after the telling; how it ended is known already.
+  const known = ending ?? eventsOf(rows, 'maintenance-ended').at(-1)?.event.ending
+  return story === undefined || known === undefined ? story : { ...story, ending: known }
+}
+
+export function rowsTold(rows: readonly JournalRow[]): readonly JournalRow[] {
+  const end = rows.findLastIndex(({ event }) => event.kind === 'probe-read') + 1
+  return end === 0 ? rows : rows.slice(0, end)
+}
+
+/** Whose guests the journal names. */
+export const customersIn = (rows: readonly JournalRow[]): readonly CustomerId[] => [
+  ...new Set(originsOf(rows).flatMap(({ customer }) => (customer === undefined ? [] : [customer]))),
+]
+
 const isLive = (move: GuestStory['moves'][number]) => move.mode === 'live' && isMoved(move)
 
 type Told<K extends Event['kind']> = {
@@ -165,7 +191,7 @@ function verifiedOf(rows: readonly JournalRow[]): {
   return { is: last.event.kind === 'verified' ? 'passed' : 'failed', entries: [last.seq] }
 }
 
-function repairsOf(rows: readonly JournalRow[], redact: Redact): readonly RepairStory[] {
+export function repairsOf(rows: readonly JournalRow[], redact: Redact): readonly RepairStory[] {
   const issued = new Map(eventsOf(rows, 'work-order-issued').map((told) => [told.event.order.id, told]))
   return eventsOf(rows, 'work-order-answered').map(({ seq, atMs, event: { answer } }) => {
     const order = issued.get(answer.order)

@@ -1,5 +1,5 @@
-/** Numbers, times and plurals as a language writes them. Times are UTC, and say so where they are shown. */
-import type { Customer } from '#domain/customer'
+/** Numbers, times and plurals as a language writes them, times in a zone that is said where they are shown. */
+import { type Customer, isTimeZone } from '#domain/customer'
 
 export type Language = Customer['language']
 
@@ -13,8 +13,15 @@ export type Formats = {
   /** A stretch of time in words of minutes and hours. */
   readonly span: (ms: number) => string
   readonly date: (atMs: number) => string
+  readonly month: (atMs: number) => string
+  /** A share near 1 with as many digits as tell it from 1: "99.998 %". */
+  readonly share: (share: number) => string
   readonly time: (atMs: number) => string
   readonly clock: (atMs: number) => string
+  /** Of the database of time zones: "Europe/Madrid". */
+  readonly zoneName: string
+  /** As people say it at that time: "UTC", "CET", "UTC+2". */
+  readonly zone: (atMs: number) => string
   readonly list: (items: readonly string[]) => string
   /** The form for `count`, with '#' replaced by the number. */
   readonly count: (count: number, forms: Forms) => string
@@ -34,25 +41,31 @@ const DAY_UNIT: Record<Language, Forms> = {
 /** A figure and its unit stay on one line. */
 const GLUE = '\u00a0'
 
-const HOUR_AND_MINUTE = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: 'UTC' } as const
+const HOUR_AND_MINUTE = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
 
-const MADE = new Map<Language, Formats>()
+const MADE = new Map<string, Formats>()
 
-/** Made once a language: Intl's formatters cost milliseconds each. */
-export function formatsFor(language: Language): Formats {
-  const formats = MADE.get(language) ?? makeFormats(language)
-  MADE.set(language, formats)
+/** Made once a language and zone: Intl's formatters cost milliseconds each. A zone that nobody knows is UTC, and called so. */
+export function formatsFor(language: Language, zone = 'UTC'): Formats {
+  const key = `${language} ${zone}`
+  const formats = MADE.get(key) ?? makeFormats(language, isTimeZone(zone) ? zone : 'UTC')
+  MADE.set(key, formats)
   return formats
 }
 
-function makeFormats(language: Language): Formats {
+export const formatsOf = (customer: Pick<Customer, 'language' | 'timeZone'>): Formats =>
+  formatsFor(customer.language, customer.timeZone)
+
+function makeFormats(language: Language, timeZone: string): Formats {
   const locale = language === 'en' ? 'en-GB' : language
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, useGrouping: 'min2' })
   const tenths = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
   const rules = new Intl.PluralRules(locale)
-  const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' })
-  const times = new Intl.DateTimeFormat(locale, HOUR_AND_MINUTE)
-  const clocks = new Intl.DateTimeFormat(locale, { ...HOUR_AND_MINUTE, second: '2-digit' })
+  const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone })
+  const times = new Intl.DateTimeFormat(locale, { ...HOUR_AND_MINUTE, timeZone })
+  const clocks = new Intl.DateTimeFormat(locale, { ...HOUR_AND_MINUTE, second: '2-digit', timeZone })
+  const months = new Intl.DateTimeFormat(locale, { month: 'long', year: 'numeric', timeZone })
+  const zones = new Intl.DateTimeFormat(locale, { timeZone, timeZoneName: 'short' })
   const lists = new Intl.ListFormat(locale, { type: 'conjunction' })
   const count = (value: number, forms: Forms) =>
     (rules.select(value) === 'one' ? forms.one : forms.other).replace('#', whole.format(value))
@@ -68,8 +81,12 @@ function makeFormats(language: Language): Formats {
       return count(Math.round(ms / DAY), DAY_UNIT[language])
     },
     date: (atMs) => dates.format(atMs),
+    month: (atMs) => months.format(atMs),
+    share: (share) => shareText(share, locale),
     time: (atMs) => times.format(atMs),
     clock: (atMs) => clocks.format(atMs),
+    zoneName: timeZone,
+    zone: (atMs) => zones.formatToParts(atMs).find(({ type }) => type === 'timeZoneName')?.value ?? timeZone,
     list: (items) => lists.format(items),
     count,
   }
@@ -77,3 +94,14 @@ function makeFormats(language: Language): Formats {
 
 /** A measured pause that rounds to nothing was still a pause. */
 const atLeastTenth = (ms: number) => (ms > 0 && ms < 0.1 ? 0.1 : ms)
+
+const SHARE_DIGITS_LIMIT = 6
+
+/** Never rounded up to 100 %: nines are what the reader looks for. */
+function shareText(share: number, locale: string): string {
+  const lostDigits = share >= 1 || share <= 0 ? 0 : Math.ceil(-Math.log10(1 - share)) - 2
+  const digits = Math.min(SHARE_DIGITS_LIMIT, Math.max(0, lostDigits) + (share >= 1 ? 0 : 1))
+  const step = 10 ** (digits + 2)
+  const down = Math.floor(share * step + 1e-9) / step
+  return new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: digits }).format(down)
+}

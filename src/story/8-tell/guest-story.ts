@@ -27,6 +27,8 @@ export type GuestStory = {
   readonly kind: Origin['kind']
   readonly wasRunning: boolean
   readonly origin: NodeName
+  /** Where it belongs: another node than `origin` when an earlier maintenance had left it there. */
+  readonly home: NodeName
   readonly moves: readonly MoveStory[]
   readonly movedByOthers: number
   readonly endsOn: NodeName
@@ -56,13 +58,16 @@ type ReadingKey = { readonly guest: Vmid; readonly by?: string; readonly fromMs?
 export type OwnOrigin = Origin & { readonly entry?: number }
 
 export const isMoved = (move: MoveStory) => move.is === 'moved'
-export const isHome = (guest: GuestStory) => guest.endsOn === guest.origin
+export const isHome = (guest: GuestStory) => guest.endsOn === guest.home
 
-export function guestStories(rows: readonly JournalRow[], own: readonly OwnOrigin[]): readonly GuestStory[] {
+export function guestStories(all: readonly JournalRow[], own: readonly OwnOrigin[]): readonly GuestStory[] {
+  // Read once: a journal of hundreds of guests has thousands of rows.
+  const rowsOf = Map.groupBy(all, guestToldOf)
   return own.map((origin) => {
-    const moves = movesOf(rows, origin.vmid)
+    const rows = rowsOf.get(origin.vmid) ?? []
+    const moves = movesOf(rows)
     const byOthers = rows.flatMap(({ atMs, seq, event }) =>
-      event.kind === 'guest-moved-by-others' && event.guest === origin.vmid && !isToldAlready(moves, atMs, event.to)
+      event.kind === 'guest-moved-by-others' && !isToldAlready(moves, atMs, event.to)
         ? [{ atMs, seq, to: event.to }]
         : [],
     )
@@ -72,18 +77,26 @@ export function guestStories(rows: readonly JournalRow[], own: readonly OwnOrigi
       kind: origin.kind,
       wasRunning: origin.status === 'running',
       origin: origin.node,
+      home: origin.home ?? origin.node,
       moves,
       movedByOthers: byOthers.length,
       endsOn: endOf(origin, moves, byOthers),
       longestPause: longestBlackout(moves.filter(isMoved).map(({ pause }) => pause)),
       overBudget: rows.flatMap(({ event, seq }) =>
-        event.kind === 'pause-over-budget' && event.guest === origin.vmid
+        event.kind === 'pause-over-budget'
           ? [{ blackoutMs: event.blackoutMs, budgetMs: event.budgetMs, entry: seq, sample: sampleId(seq, event.guest) }]
           : [],
       ),
       entries: [...(origin.entry === undefined ? [] : [origin.entry]), ...byOthers.map(({ seq }) => seq)],
     }
   })
+}
+
+/** Whose story a row belongs to; most rows belong to nobody's. */
+function guestToldOf({ event }: JournalRow): Vmid | undefined {
+  if (event.kind === 'guest-moved-by-others' || event.kind === 'pause-over-budget') return event.guest
+  const isAct = event.kind === 'intends' || event.kind === 'did'
+  return isAct && event.act.kind === 'migrate' ? event.act.guest : undefined
 }
 
 /** The journal says of a move of ours that HA chose its end; that is the same move, not one more. */
@@ -101,12 +114,12 @@ function endOf(
   return [...ours, ...byOthers].sort((a, b) => a.atMs - b.atMs).at(-1)?.to ?? origin.node
 }
 
-function movesOf(rows: readonly JournalRow[], guest: Vmid): readonly MoveStory[] {
+function movesOf(rows: readonly JournalRow[]): readonly MoveStory[] {
   const moves: MoveStory[] = []
   let begun: MoveStory | undefined
   for (const { atMs, seq, event } of rows) {
     if (event.kind !== 'intends' && event.kind !== 'did') continue
-    if (event.act.kind !== 'migrate' || event.act.guest !== guest) continue
+    if (event.act.kind !== 'migrate') continue
     const { from, to, mode, purpose } = event.act
     const way = { from, to, mode, towards: purpose === 'home' ? ('home' as const) : ('away' as const) }
     if (event.kind === 'intends') {
@@ -121,7 +134,7 @@ function movesOf(rows: readonly JournalRow[], guest: Vmid): readonly MoveStory[]
     // HA chose another node than we asked for: the row says where the guest really went.
     const wentTo = event.outcome.is === 'failed' ? to : (event.outcome.at ?? to)
     const pause = pauseOf(event.outcome, mode)
-    const sample = pause.pause === 'unmeasured' ? {} : { sample: sampleId(seq, guest) }
+    const sample = pause.pause === 'unmeasured' ? {} : { sample: sampleId(seq, event.act.guest) }
     moves.push({ ...way, to: wentTo, startedAtMs, endedAtMs: atMs, is, entries, ...pause, ...sample })
   }
   return begun ? [...moves, begun] : moves

@@ -1,24 +1,20 @@
-/** The same story as a mail: the plain words, and how we know. */
+/** The same story as a mail: the plain words, what was at stake, and how we know. The annex stays on the page. */
+import type { Document } from '#domain/document'
 import type { CustomerStory } from './decide.ts'
-import { formatsFor } from './formats.ts'
-import { wordsFor } from './languages.ts'
-import { titleOf } from './page.ts'
-import { stakeOf, summaryOf } from './summary.ts'
+import { toHtml } from './document/to-html.ts'
+import { toText } from './document/to-text.ts'
+import { reportOf } from './report.ts'
 import type { TellOptions } from './tell-options.ts'
 
-/** Plain text in the customer's language. The subject is one line, whatever names hold. */
-export function customerMail(story: CustomerStory, options: TellOptions): { subject: string; text: string } {
-  const { label } = wordsFor(story.customer.language)
-  const formats = formatsFor(story.customer.language)
-  const { entryCount, lastHash } = story.evidence
-  const subject = `${options.simulated ? `[${label.simulated}] ` : ''}${titleOf(story)}`
-  const paragraphs = [
-    ...(options.simulated ? [label.simulatedLong] : []),
-    ...summaryOf(story),
-    `${label.stake}${label.colon}${stakeOf(story)}`,
-    `${label.evidence}${label.colon}${label.evidenceText({ entries: formats.number(entryCount), maintenance: story.maintenance })} ${lastHash}`,
-    label.utc,
-    options.hoster,
-  ]
-  return { subject: subject.replace(/\s+/g, ' ').trim(), text: `${paragraphs.join('\n\n')}\n` }
+/** In the customer's language, as text and as HTML of the same words. The subject is one line, whatever names hold. */
+export function customerMail(
+  story: CustomerStory,
+  options: TellOptions,
+): { readonly subject: string; readonly text: string; readonly html: string } {
+  const whole = reportOf(story, options)
+  const letter = { ...whole, sections: whole.sections.filter(({ id }) => id !== 'annex') }
+  return { subject: subjectOf(letter), text: toText(letter), html: toHtml(letter) }
 }
+
+const subjectOf = ({ simulated, title }: Document) =>
+  `${simulated === undefined ? '' : `[${simulated.label}] `}${title}`.replace(/\s+/g, ' ').trim()

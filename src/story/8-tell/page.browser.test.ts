@@ -5,7 +5,8 @@ import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Sha256 } from '#domain/merkle'
 import { customerStories } from './decide.ts'
-import { customerPage } from './page.ts'
+import { toHtml } from './document/to-html.ts'
+import { reportOf } from './report.ts'
 import { BAD_NIGHT, CUSTOMERS, GOOD_NIGHT, rowsOf } from './sample-journal.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
@@ -25,7 +26,7 @@ const PHONE_WIDTH = 320
 const sha256: Sha256 = (...pieces) =>
   pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 const stories = [GOOD_NIGHT, BAD_NIGHT].flatMap((night) => customerStories(rowsOf(night, sha256), CUSTOMERS))
-const pages = stories.map((story) => customerPage(story, { simulated: true, hoster: 'Example Hosting' }))
+const pages = stories.map((story) => toHtml(reportOf(story, { simulated: true, hoster: 'Example Hosting' })))
 
 describe.skipIf(!isThere)('in a real browser', () => {
   let browser: Browser

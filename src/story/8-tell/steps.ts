@@ -1,16 +1,17 @@
 /** Stage 8: every customer is told what was done for him, with what was measured and what was not. */
 import type { Customer, Stake } from '#domain/customer'
 import { DriverError } from '#domain/driver-error'
-import type { JournalRow, Origin } from '#domain/event'
+import type { Origin } from '#domain/event'
 import type { CustomerId } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
 import type { ProbeReading } from '#domain/measurement'
 import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
 import { look, note, type Story } from '../story.ts'
-import { customerStories } from './decide.ts'
+import { storyAsTold } from './decide.ts'
+import { toHtml } from './document/to-html.ts'
 import { customerMail } from './mail.ts'
-import { customerPage } from './page.ts'
+import { reportOf } from './report.ts'
 
 /** Probes are read from this long before the first move, so that there is something to compare with. */
 const BEFORE_MS = 10 * 60_000
@@ -99,22 +100,13 @@ async function tellOne(story: Story, { customer, customers, ending }: Telling): 
   const { journal, publisher, notifier, inventory } = story.ports
   const maintenance = story.input.id
   const options = { simulated: inventory.simulated, hoster: inventory.hoster }
-  const written = async () => {
-    const rows: readonly JournalRow[] = await journal.read(maintenance)
-    // Page and mail speak of the same journal, whenever each is written: up to the last probe's reading.
-    const end = rows.findLastIndex(({ event }) => event.kind === 'probe-read') + 1
-    const told = customerStories(end === 0 ? rows : rows.slice(0, end), customers).find(
-      (one) => one.customer.id === customer.id,
-    )
-    // The journal's last row comes after the telling; how it ended is known already.
-    return told === undefined ? undefined : { ...told, ending }
-  }
+  const written = async () => storyAsTold(await journal.read(maintenance), customers, { customer: customer.id, ending })
   await perform(story, {
     act: { kind: 'publish-report', customer: customer.id },
     run: async () => {
       const told = await written()
       if (told === undefined) return { is: 'failed', text: 'the journal has nothing about this customer' }
-      const html = customerPage(told, options)
+      const html = toHtml(reportOf(told, options))
       const path = await publisher.publish({ maintenance, customer: customer.id, html })
       return { is: 'done', text: path }
     },

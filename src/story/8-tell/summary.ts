@@ -1,10 +1,11 @@
 /** The plain words on top: what we saw, did, measured, and what remains. At most 150 words, read in a minute. */
 import type { Vmid } from '#domain/ids'
 import type { CustomerStory } from './decide.ts'
-import { type Formats, formatsFor } from './formats.ts'
+import { type Formats, formatsOf } from './formats.ts'
 import { isHome, isMoved, type MoveStory, readingId } from './guest-story.ts'
 import { wordsFor } from './languages.ts'
-import type { PartWord, Span, Words } from './words.ts'
+import { type Telling, tellingOf } from './telling.ts'
+import type { PartWord, Span } from './words.ts'
 
 /** What a sentence stands on: rows of the journal by seq, and samples. */
 export type Rests = { readonly entries: readonly number[]; readonly samples: readonly string[] }
@@ -26,14 +27,6 @@ type Told = {
   readonly unmeasured?: string
 }
 
-type Telling = { readonly story: CustomerStory; readonly words: Words; readonly formats: Formats }
-
-const telling = (story: CustomerStory): Telling => ({
-  story,
-  words: wordsFor(story.customer.language),
-  formats: formatsFor(story.customer.language),
-})
-
 /** One paragraph an entry, in the customer's language. */
 export function summaryOf(story: CustomerStory): readonly string[] {
   return paragraphs(story).map((told) => told.map(({ text }) => text).join(' '))
@@ -53,7 +46,7 @@ export function sentencesOf(story: CustomerStory): readonly Sentence[] {
 }
 
 function paragraphs(story: CustomerStory): readonly (readonly Told[])[] {
-  const told = telling(story)
+  const told = tellingOf(story)
   return [saw(told), did(told), measured(told), reducedAndRepaired(told), remains(told)]
     .map((sentences) => sentences.filter(({ text }) => text !== ''))
     .filter((paragraph) => paragraph.length > 0)
@@ -63,7 +56,7 @@ function paragraphs(story: CustomerStory): readonly (readonly Told[])[] {
 export const stakeOf = (story: CustomerStory): string => stakeTold(story).text
 
 function stakeTold(story: CustomerStory): Told {
-  const { words, formats } = telling(story)
+  const { words, formats } = tellingOf(story)
   const { runningGuests, restart } = story.stake
   const how =
     restart === 'unmeasured'
@@ -79,18 +72,30 @@ function stakeTold(story: CustomerStory): Told {
 
 const originEntries = ({ guests }: CustomerStory) => guests.flatMap(({ entries }) => entries)
 
-function saw({ story, words, formats }: Telling): readonly Told[] {
-  const { part, class: kind, episodes, windowS, entries } = story.saw
-  const span = windowS > 0 ? { span: formats.span(windowS * 1000) } : {}
-  const facts = { part, partKind: partWord(part), node: story.node, class: kind, times: Math.max(1, episodes), ...span }
+function saw(telling: Telling): readonly Told[] {
+  const { story, words } = telling
   return [
-    { id: 'saw', text: words.saw(facts), entries },
+    { id: 'saw', text: sawOf(telling), entries: story.saw.entries },
     { id: 'ending', text: words.ending[story.ending], entries: story.outcomeEntries.ending },
   ]
 }
 
+/** What began it, in one sentence. */
+export function sawOf({ story, words, formats }: Telling): string {
+  const { part, class: kind, episodes, windowS } = story.saw
+  const span = windowS > 0 ? { span: formats.span(windowS * 1000) } : {}
+  return words.saw({
+    part,
+    partKind: partWord(part),
+    node: story.node,
+    class: kind,
+    times: Math.max(1, episodes),
+    ...span,
+  })
+}
+
 /** A finding names its part as the BMC does; the reader wants to know what kind of thing that is. */
-function partWord(part: string): PartWord {
+export function partWord(part: string): PartWord {
   if (part === 'node') return 'hardware'
   if (/fan/i.test(part)) return 'fan'
   if (/^(psu|ps\d|power)/i.test(part)) return 'psu'
@@ -231,7 +236,7 @@ function remains({ story, words }: Telling): readonly Told[] {
 /** The figures of the annex, a line each: every move with its pause, every reading of the probe. */
 function details({ guests, probe, customer }: CustomerStory): readonly Told[] {
   const { label } = wordsFor(customer.language)
-  const formats = formatsFor(customer.language)
+  const formats = formatsOf(customer)
   const moves = guests.flatMap(({ name, moves: all }) =>
     all.map((move): Told => {
       const { from, to, mode, is, pause, entries, sample, whyUnmeasured: why } = move
@@ -260,8 +265,9 @@ function details({ guests, probe, customer }: CustomerStory): readonly Told[] {
 /** Times of day; with the date where both are not of one day. */
 function spanOf(span: { readonly fromMs: number; readonly toMs?: number }, formats: Formats): Span {
   const { fromMs, toMs } = span
-  if (toMs === undefined) return { from: formats.time(fromMs) }
+  const zone = formats.zone(fromMs)
+  if (toMs === undefined) return { from: formats.time(fromMs), zone }
   const isOneDay = formats.date(fromMs) === formats.date(toMs)
   const text = (atMs: number) => (isOneDay ? formats.time(atMs) : `${formats.date(atMs)} ${formats.time(atMs)}`)
-  return { from: text(fromMs), to: text(toMs) }
+  return { from: text(fromMs), to: text(toMs), zone }
 }

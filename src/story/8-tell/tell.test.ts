@@ -6,10 +6,13 @@ import type { Event, JournalRow } from '#domain/event'
 import { customerId, maintenanceId, nodeName, type Vmid, vmid } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
 import type { Sha256 } from '#domain/merkle'
-import { type CustomerStory, customerStories, type RestartEstimate } from './decide.ts'
+import { calendarEntryOf } from './calendar.ts'
+import { type CustomerStory, customerStories, type RestartEstimate, storyAsTold } from './decide.ts'
+import { toHtml } from './document/to-html.ts'
+import { toMarkdown } from './document/to-markdown.ts'
 import { guestStories } from './guest-story.ts'
 import { customerMail } from './mail.ts'
-import { customerPage } from './page.ts'
+import { reportOf } from './report.ts'
 import {
   BAD_NIGHT,
   CUSTOMERS,
@@ -75,7 +78,7 @@ describe('a night that goes well', () => {
     expect(text).toContain('Nadie midió cuánto duraron las pausas')
     expect(text).toContain('Nuestra sonda externa no midió nada.')
     expect(text).not.toMatch(/\d ?ms|\b0\b/)
-    expect(visibleText(customerPage(story, OPTIONS))).toContain('prober was down')
+    expect(visibleText(toHtml(reportOf(story, OPTIONS)))).toContain('prober was down')
   })
 
   test('one decimal is written as the language writes it', () => {
@@ -89,7 +92,7 @@ describe('a night that goes well', () => {
     const rows = rowsOf(GOOD_NIGHT, sha256)
     const story = storyOf(GOOD_NIGHT, 'acorn')
     expect(story.evidence).toEqual({ entryCount: rows.length, lastHash: rows.at(-1)?.hash })
-    expect(customerPage(story, OPTIONS)).toContain(rows.at(-1)?.hash)
+    expect(toHtml(reportOf(story, OPTIONS))).toContain(rows.at(-1)?.hash)
     expect(customerMail(story, OPTIONS).text).toContain(rows.at(-1)?.hash)
   })
 })
@@ -124,7 +127,7 @@ describe('a night that goes badly', () => {
     const story = storyOf(cut, 'acorn')
     expect(story.ending).toBe('running')
     expect(story.guests[0]?.moves).toMatchObject([{ is: 'open', pause: 'unmeasured' }])
-    expect(visibleText(customerPage(story, OPTIONS))).toContain('outcome not recorded')
+    expect(visibleText(toHtml(reportOf(story, OPTIONS)))).toContain('outcome not recorded')
   })
 })
 
@@ -152,7 +155,7 @@ describe('the page', () => {
       return [minute, { ...event, origins: event.origins.map((guest) => ({ ...guest, name: NASTY })) }]
     })
     for (const story of storiesOf(answered, customers)) {
-      const page = customerPage(story, { simulated: true, hoster: NASTY })
+      const page = toHtml(reportOf(story, { simulated: true, hoster: NASTY }))
       expect(page).not.toContain('<img')
       for (const sign of ['\u202e', '\u0000']) expect(page).not.toContain(sign)
       expect(customerMail(story, { simulated: true, hoster: NASTY }).subject).not.toContain('\n')
@@ -162,11 +165,11 @@ describe('the page', () => {
   test.each(['en', 'fr', 'es'] as const)('in %s says its language, has no script, and labels the lab', (language) => {
     const story = storyOf(GOOD_NIGHT, 'acorn', language)
     const word = { en: 'Simulated', fr: 'Simulé', es: 'Simulado' }[language]
-    const page = customerPage(story, { ...OPTIONS, simulated: true })
+    const page = toHtml(reportOf(story, { ...OPTIONS, simulated: true }))
     expect(page).toContain(`<html lang="${language}">`)
     expect(page).not.toMatch(/<script|https?:\/\//)
     expect(page.split(word).length).toBeGreaterThan(3)
-    expect(customerPage(story, OPTIONS)).not.toContain(word)
+    expect(toHtml(reportOf(story, OPTIONS))).not.toContain(word)
     const mail = customerMail(story, { ...OPTIONS, simulated: true })
     expect(mail.subject).toContain(`[${word}]`)
     expect(mail.text).toContain(word)
@@ -268,7 +271,7 @@ describe('over random journals', () => {
           const others = CUSTOMERS.filter((_, index) => index !== mine)
           const ids = guests.filter((guest) => guest.customer !== story.customer.id).map((guest) => guest.vmid)
           const mail = customerMail(story, OPTIONS)
-          const page = visibleText(customerPage(story, OPTIONS))
+          const page = visibleText(toHtml(reportOf(story, OPTIONS)))
           for (const text of [page, mail.subject, mail.text, JSON.stringify(story)]) {
             const withoutHash = text.replaceAll(story.evidence.lastHash, '').toLowerCase()
             for (const other of others) {
@@ -355,4 +358,56 @@ test('a guest that HA took to another node than we asked for is shown where it w
   const [story] = guestStories(rows, [origin])
   expect(story?.moves.map(({ to }) => to)).toEqual(['pve4'])
   expect(story).toMatchObject({ movedByOthers: 0, endsOn: 'pve4' })
+})
+
+describe('in the customer’s own time', () => {
+  const inZone = (timeZone: string) => {
+    const story = storyOf(GOOD_NIGHT, 'acorn')
+    return { ...story, customer: { ...story.customer, timeZone } }
+  }
+
+  test('times are his, and say so', () => {
+    expect(shortText(inZone('Europe/Madrid'))).toContain('The node was off from 10:22 to 11:06 CET.')
+    expect(visibleText(toHtml(reportOf(inZone('Europe/Madrid'), OPTIONS)))).toContain(
+      'the time zone Europe/Madrid (CET)',
+    )
+  })
+
+  test('a zone that nobody knows is UTC, and called so', () => {
+    expect(shortText(inZone('Mars/Olympus'))).toContain('The node was off from 09:22 to 10:06 UTC.')
+  })
+})
+
+describe('the calendar', () => {
+  test('is one entry whose sequence rises as the journal grows, and whose state follows the work', () => {
+    const rows = rowsOf(GOOD_NIGHT, sha256)
+    const entries = rows.flatMap((_, end) => {
+      const told = rows.slice(0, end + 1)
+      const story = storyAsTold(told, CUSTOMERS, { customer: customerId('birch') })
+      return story === undefined
+        ? []
+        : [calendarEntryOf(story, told, { hoster: 'Example Hosting', mail: 'noc@h.example' })]
+    })
+    expect(new Set(entries.map(({ uid }) => uid)).size).toBe(1)
+    const sequences = entries.map(({ sequence }) => sequence)
+    expect(sequences).toEqual([...sequences].sort((a, b) => a - b))
+    for (const { fromMs, toMs } of entries) expect(toMs).toBeGreaterThan(fromMs)
+    expect([...new Set(entries.map(({ status }) => status))].at(-1)).toBe('COMPLETED')
+    expect(entries.at(-1)).toMatchObject({ impact: 'REDUCED-REDUNDANCY', objects: ['birch-shop'] })
+    expect(JSON.stringify(entries)).not.toMatch(/acorn|cedar/)
+  })
+
+  test('a restart of his is an outage, and is called that', () => {
+    const rows = rowsOf(GOOD_NIGHT, sha256)
+    const story = storyOf(GOOD_NIGHT, 'acorn')
+    expect(calendarEntryOf(story, rows, { hoster: 'H', mail: 'n@h.example' }).impact).toBe('OUTAGE')
+  })
+})
+
+test('Markdown holds the same words, and no name becomes a link', () => {
+  const story = storyOf(GOOD_NIGHT, 'acorn')
+  const nasty = { ...story, customer: { ...story.customer, name: '[click](https://evil.example) <b>' } }
+  const text = toMarkdown(reportOf(nasty, OPTIONS))
+  expect(text).toContain('\\[click\\](https://evil.example) \\<b\\>')
+  for (const paragraph of summaryOf(story)) expect(plain(text)).toContain(plain(paragraph))
 })

@@ -13,7 +13,8 @@ const PART: Record<PartWord, string> = {
   hardware: 'Hardware',
 }
 
-const spanText = ({ from, to }: Span) => (to === undefined ? `since ${from} UTC` : `from ${from} to ${to} UTC`)
+const spanText = ({ from, to, zone }: Span) =>
+  to === undefined ? `since ${from} ${zone}` : `from ${from} to ${to} ${zone}`
 
 export const ENGLISH: Words = {
   saw: ({ part, partKind, node, class: kind, times, span }) => {
@@ -112,7 +113,7 @@ export const ENGLISH: Words = {
     stake: 'What was at stake',
     annex: 'In detail',
     guests: 'Your guests (virtual machines and containers)',
-    when: 'When (UTC)',
+    when: 'When',
     way: 'Move',
     pause: 'Pause',
     budget: 'limit',
@@ -143,7 +144,23 @@ export const ENGLISH: Words = {
     evidenceText: ({ entries, maintenance }) =>
       `Everything above is taken from the journal of maintenance ${maintenance}, ${entries} entries. Each entry seals the one before; a change anywhere would change the last seal:`,
     lastHash: 'Last seal (SHA-256)',
-    utc: 'All times are UTC.',
+    zone: ({ zone, short }) => `All times are in ${zone === short ? zone : `the time zone ${zone} (${short})`}.`,
+    chart: {
+      timeline: 'What happened when',
+      away: 'Guests moved away',
+      off: 'The node was off',
+      repair: 'Hands-on work',
+      home: 'Guests moved home',
+      redundancy: 'Redundancy of the storage',
+      whole: 'All copies there',
+      reduced: 'A copy fewer',
+      probe: 'What the outside probe saw',
+      what: 'What',
+      watched: 'Watched',
+      moved: 'Moved',
+      probeLegend: 'Line: watched. Pale: the guest moved. Orange: the longest gap, higher for longer.',
+    },
+    asTable: 'As a table',
     colon: ': ',
   },
 }

@@ -13,7 +13,8 @@ const PART: Record<PartWord, string> = {
   hardware: 'Hardware',
 }
 
-const spanText = ({ from, to }: Span) => (to === undefined ? `desde las ${from} UTC` : `de ${from} a ${to} UTC`)
+const spanText = ({ from, to, zone }: Span) =>
+  to === undefined ? `desde las ${from} ${zone}` : `de ${from} a ${to} ${zone}`
 
 export const SPANISH: Words = {
   saw: ({ part, partKind, node, class: kind, times, span }) => {
@@ -137,7 +138,7 @@ export const SPANISH: Words = {
     stake: 'Lo que estaba en juego',
     annex: 'En detalle',
     guests: 'Sus servidores virtuales (máquinas y contenedores)',
-    when: 'Cuándo (UTC)',
+    when: 'Cuándo',
     way: 'Traslado',
     pause: 'Pausa',
     budget: 'límite',
@@ -168,7 +169,24 @@ export const SPANISH: Words = {
     evidenceText: ({ entries, maintenance }) =>
       `Todo lo anterior sale del diario del mantenimiento ${maintenance}, ${entries} entradas. Cada entrada sella la anterior; un cambio en cualquier parte cambiaría el último sello:`,
     lastHash: 'Último sello (SHA-256)',
-    utc: 'Todas las horas son UTC.',
+    zone: ({ zone, short }) => `Todas las horas son ${zone === short ? zone : `de la zona ${zone} (${short})`}.`,
+    chart: {
+      timeline: 'Qué pasó y cuándo',
+      away: 'Servidores virtuales trasladados',
+      off: 'El nodo estuvo apagado',
+      repair: 'Trabajo en el sitio',
+      home: 'Servidores virtuales de vuelta',
+      redundancy: 'Redundancia del almacenamiento',
+      whole: 'Todas las copias presentes',
+      reduced: 'Una copia menos',
+      probe: 'Lo que vio la sonda externa',
+      what: 'Qué',
+      watched: 'Observado',
+      moved: 'Trasladado',
+      probeLegend:
+        'Línea: observado. Pálido: el servidor virtual se trasladaba. Naranja: el corte más largo, más alto cuanto más largo.',
+    },
+    asTable: 'En una tabla',
     colon: ': ',
   },
 }

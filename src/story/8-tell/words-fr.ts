@@ -13,7 +13,8 @@ const PART: Record<PartWord, string> = {
   hardware: 'Du matériel',
 }
 
-const spanText = ({ from, to }: Span) => (to === undefined ? `depuis ${from} UTC` : `de ${from} à ${to} UTC`)
+const spanText = ({ from, to, zone }: Span) =>
+  to === undefined ? `depuis ${from} ${zone}` : `de ${from} à ${to} ${zone}`
 
 export const FRENCH: Words = {
   saw: ({ part, partKind, node, class: kind, times, span }) => {
@@ -138,7 +139,7 @@ export const FRENCH: Words = {
     stake: 'Ce qui était en jeu',
     annex: 'En détail',
     guests: 'Vos serveurs virtuels (machines et conteneurs)',
-    when: 'Quand (UTC)',
+    when: 'Quand',
     way: 'Déplacement',
     pause: 'Pause',
     budget: 'limite',
@@ -169,7 +170,24 @@ export const FRENCH: Words = {
     evidenceText: ({ entries, maintenance }) =>
       `Tout ce qui précède vient du journal de la maintenance ${maintenance}, ${entries} entrées. Chaque entrée scelle la précédente ; un changement où que ce soit changerait le dernier sceau :`,
     lastHash: 'Dernier sceau (SHA-256)',
-    utc: 'Toutes les heures sont en UTC.',
+    zone: ({ zone, short }) => `Toutes les heures sont en ${zone === short ? zone : `heure de ${zone} (${short})`}.`,
+    chart: {
+      timeline: 'Ce qui s’est passé, et quand',
+      away: 'Serveurs virtuels éloignés',
+      off: 'Le nœud était éteint',
+      repair: 'Travail sur place',
+      home: 'Serveurs virtuels ramenés',
+      redundancy: 'Redondance du stockage',
+      whole: 'Toutes les copies présentes',
+      reduced: 'Une copie de moins',
+      probe: 'Ce que la sonde extérieure a vu',
+      what: 'Quoi',
+      watched: 'Observé',
+      moved: 'Déplacé',
+      probeLegend:
+        'Ligne : observé. Pâle : le serveur virtuel se déplaçait. Orange : la plus longue coupure, plus haute si plus longue.',
+    },
+    asTable: 'En tableau',
     colon: '\u00a0: ',
   },
 }

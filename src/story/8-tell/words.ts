@@ -21,7 +21,8 @@ export type MovedFacts = {
   readonly failed: number
 }
 
-export type Span = { readonly from: string; readonly to?: string }
+/** Times of day, and the zone in which they are said. */
+export type Span = { readonly from: string; readonly to?: string; readonly zone: string }
 
 export type Words = {
   readonly saw: (facts: SawFacts) => string
@@ -86,7 +87,25 @@ export type Labels = {
   readonly evidence: string
   readonly evidenceText: (facts: { readonly entries: string; readonly maintenance: string }) => string
   readonly lastHash: string
-  readonly utc: string
+  readonly zone: (facts: { readonly zone: string; readonly short: string }) => string
+  readonly chart: Record<
+    | 'timeline'
+    | 'away'
+    | 'off'
+    | 'repair'
+    | 'home'
+    | 'redundancy'
+    | 'whole'
+    | 'reduced'
+    | 'probe'
+    | 'what'
+    | 'watched'
+    | 'moved'
+    | 'probeLegend',
+    string
+  >
+  /** Opens the figures behind a picture. */
+  readonly asTable: string
   /** What stands between a name and what it names. */
   readonly colon: string
 }

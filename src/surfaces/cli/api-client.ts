@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { BadInput } from '#app/bad-input'
 import type { Allowed } from '#domain/can'
@@ -9,6 +11,8 @@ import type { JournalRow } from '#domain/event'
 import type { MaintenanceView } from '#domain/view'
 
 const ANSWER_LIMIT_MS = 15_000
+/** A month of thousands of customers is made while it is sent. */
+const MONTH_LIMIT_MS = 600_000
 
 export type Target = { readonly url?: string; readonly state?: string }
 
@@ -48,6 +52,9 @@ function jsonIn(text: string): unknown {
     return undefined
   }
 }
+
+/** A name that is a path would lead out of the folder. */
+const MonthLine = z.object({ name: z.string().regex(/^[\w.-]+$/), base64: z.string() })
 
 const Problem = z.looseObject({
   status: z.number(),
@@ -112,6 +119,31 @@ export class ApiClient {
 
   async start(request: Readonly<Record<string, unknown>>): Promise<string> {
     return ((await this.#call('POST', '/api/maintenances', request)) as { id: string }).id
+  }
+
+  report(id: string, customer: string, query: URLSearchParams): Promise<Uint8Array> {
+    return this.#file(`/api/maintenances/${encodeURIComponent(id)}/reports/${encodeURIComponent(customer)}?${query}`)
+  }
+
+  publicDraft(id: string, query: URLSearchParams): Promise<Uint8Array> {
+    return this.#file(`/api/maintenances/${encodeURIComponent(id)}/public?${query}`)
+  }
+
+  async #file(path: string): Promise<Uint8Array> {
+    const response = await this.#fetch(path, { method: 'GET', signal: AbortSignal.timeout(ANSWER_LIMIT_MS) })
+    if (!response.ok) throw problemOf(response.status, await response.text())
+    return new Uint8Array(await response.arrayBuffer())
+  }
+
+  /** One file after the other, as they are made. */
+  async *monthReports(month: string, query: URLSearchParams): AsyncIterable<{ name: string; bytes: Uint8Array }> {
+    const path = `/api/months/${encodeURIComponent(month)}/reports?${query}`
+    const response = await this.#fetch(path, { method: 'GET', signal: AbortSignal.timeout(MONTH_LIMIT_MS) })
+    if (!response.ok || response.body === null) throw problemOf(response.status, await response.text())
+    for await (const line of createInterface({ input: Readable.fromWeb(response.body) })) {
+      const { name, base64 } = MonthLine.parse(JSON.parse(line))
+      yield { name, bytes: Buffer.from(base64, 'base64') }
+    }
   }
 
   async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {

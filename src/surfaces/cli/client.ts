@@ -11,12 +11,12 @@ import { effectText, type PersonAction } from '../pages/act.ts'
 import { ApiClient, type Described, Refused, type Target, urlOf } from './api-client.ts'
 import { renderLive } from './live.ts'
 
-type Common = Target & { readonly json?: boolean }
+export type Common = Target & { readonly json?: boolean }
 type Acting = Common & { readonly yes?: boolean; readonly by: string }
 
 const WIDE = { width: 120, height: 1000, colours: false }
 
-const clientFor = async (options: Target) => new ApiClient(await urlOf(options))
+export const clientFor = async (options: Target) => new ApiClient(await urlOf(options))
 const print = (text: string): void => {
   process.stdout.write(`${text}\n`)
 }
@@ -37,7 +37,7 @@ export function addClientCommands(program: Command): void {
   addEvidence(program)
 }
 
-function command(parent: Command, name: string, description: string): Command {
+export function command(parent: Command, name: string, description: string): Command {
   return parent
     .command(name)
     .description(description)

@@ -1,7 +1,7 @@
 /** `coulisse witness`: probes guests from wherever it stands, and sends what it saw, signed. */
 import { constants, setPriority } from 'node:os'
 import type { Command } from 'commander'
-import { untilSignal } from '#app/serving'
+import { untilSignal } from '#app/until-signal'
 import { readWitnessConfig, runWitness } from '#app/witness/run-witness'
 
 export function addWitnessCommand(program: Command): void {

@@ -1,5 +1,5 @@
 /** The simulated chassis as Redfish resources, under DMTF's published schema names and each maker's paths. */
-import { FAN_THRESHOLDS, ledIsOn, powerIsOn } from '#lab/world/bmc'
+import { FAN_THRESHOLDS, ledIsOn, powerIsOn, shownSel } from '#lab/world/bmc'
 import type { World, WorldFan, WorldNode, WorldSensor } from '#lab/world/state'
 import { entriesOf } from './log-entries.ts'
 import type { Vendor } from './vendors.ts'
@@ -312,7 +312,7 @@ function logs(look: Look, path: string): RedfishResource | undefined {
   }
   const entries = `${paths.log}/Entries`
   if (path === entries) return entryPage(look, path)
-  const one = entriesOf(vendor, node.bmc.sel).find(({ Id }) => path === `${entries}/${Id}`)
+  const one = entriesOf(vendor, shownSel(look.world, node)).find(({ Id }) => path === `${entries}/${Id}`)
   return one && resource(look, path, '#LogEntry.v1_15_0.LogEntry', one)
 }
 
@@ -330,8 +330,8 @@ function logService(look: Look, path: string, id: string): RedfishResource {
 }
 
 function entryPage(look: Look, path: string): RedfishResource {
-  const { vendor, node, query } = look
-  const written = entriesOf(vendor, node.bmc.sel)
+  const { vendor, node, query, world } = look
+  const written = entriesOf(vendor, shownSel(world, node))
   const all = vendor.newestFirst ? written.toReversed() : written
   const page = all.slice(query.skip, query.skip + ENTRIES_A_PAGE)
   const after = query.skip + page.length

@@ -14,7 +14,8 @@ function take(lab: LabWorld, onChange: () => void, mail: SunkMail): Verdict {
   const verdict = consultApi(lab.state, { api: 'smtp', method: 'POST', path: `/mail/${mail.to}` })
   if (verdict.is === 'error') return { code: 451, text: `4.3.0 ${verdict.text}` }
   const { key, to, subject, text, html } = mail
-  commands.sendMail(lab.state, { key, to, subject, text, ...(html === undefined ? {} : { html }) })
+  const answer = commands.sendMail(lab.state, { key, to, subject, text, ...(html === undefined ? {} : { html }) })
   onChange()
+  if (answer.is === 'refused') return { code: answer.status, text: answer.text }
   return verdict.is === 'answer-lost' ? 'drop' : 'taken'
 }
