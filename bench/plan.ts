@@ -38,15 +38,16 @@ function printTables(): void {
 }
 
 function rowOf(one: Figures) {
-  const { provenImpossible, placedBySolver, unanswered } = one.crowded
+  const { provenImpossible, provenNoWay, notProved } = one.crowded
   return {
     cases: one.cases,
     guests: one.guests,
     feasible: one.feasible,
     violations: one.violations,
     'residents (no need)': `${one.residentsMoved} (${one.residentsWithoutNeed})`,
-    'stuck: proven / solver places / ?': `${provenImpossible} / ${placedBySolver} / ${unanswered}`,
-    'reasons: fewest / more / not seen': `${one.reasons.fewest} / ${one.reasons.more} / ${one.reasons.notSeen}`,
+    'guests stay: impossible / no way / ?': `${provenImpossible} / ${provenNoWay} / ${notProved}`,
+    'bettered by HiGHS': one.betteredBySolver,
+    'reasons: fewest / more / ?': `${one.reasons.fewest} / ${one.reasons.more} / ${one.reasons.notProved}`,
     'makespan ratio p50 / p95': `${one.makespanRatio.median} / ${one.makespanRatio.p95}`,
     'over budget': one.pausesOverBudget,
     'above best p50 / max': `${one.fractionAboveBest.median} / ${one.fractionAboveBest.largest}`,
