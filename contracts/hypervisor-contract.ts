@@ -54,12 +54,6 @@ async function toItsEnd(subject: HypervisorSubject, handle: MigrationHandle): Pr
 }
 
 const LOOKS: Promises = {
-  'a glance tells who runs where the guest is, and that nobody is away': async ({ hypervisor, guest, source }) => {
-    const seen = await hypervisor.glance(source)
-    expect(seen.runningOnTarget).toContain(guest)
-    expect([seen.away, seen.blind]).toEqual([[], []])
-  },
-
   async 'a look shows every node and guest once, where each node says that it is, and is not blind'(subject) {
     const seen: ClusterObservation = await subject.hypervisor.observe()
     expect(seen.blind).toEqual([])

@@ -42,23 +42,12 @@ export type MoveRequest = {
   readonly withLocalDisks: boolean
 }
 
-/** What one look at the cluster's list tells of the way to a target, right before a move. As stale as that list: 10 to 20 s. */
-export type Glance = {
-  readonly away: readonly NodeName[]
-  readonly corosyncLinksDown: ClusterObservation['corosyncLinksDown']
-  /** What makes looks of now worthless: a wrong clock. */
-  readonly blind: readonly string[]
-  readonly runningOnTarget: readonly Vmid[]
-}
-
 export type Hypervisor = {
   /**
    * A complete look. `avoid`: never ask this node's API (it is being drained). `again`: of what no move changes (configurations,
    * storages, versions, rights, rules) it may tell what an earlier look saw; where guests are, what runs and what is up is seen now.
    */
   observe(options?: { readonly avoid?: NodeName; readonly again?: boolean }): Promise<ClusterObservation>
-  /** May tell what another glance saw up to 20 s ago: it comes before every move of a long step, and each look is a call. */
-  glance(target: NodeName): Promise<Glance>
   /** Asks the cluster and the node itself, not the stale list alone. `expected`: asked first; a node that has the guest is enough. */
   locate(guest: Vmid, expected?: NodeName): Promise<Whereabouts>
   /** Who runs on this node by the cluster's list, which is 10 to 20 s behind: the first of two independent looks. */

@@ -5,7 +5,7 @@ import { timeText } from '#domain/figures'
 import type { Guest } from '#domain/guest'
 import type { NodeName, Vmid } from '#domain/ids'
 import type { ForecastModel, HomeMove, HomePlan } from '#domain/plan'
-import { expectedOn, moveFacts, partnersOf } from '#drain/decide'
+import { moveFacts, partnersOf } from '#drain/decide'
 import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
 import { checkHome } from '#plan/check-home'
@@ -235,7 +235,6 @@ function inputsOf(
 ): readonly MoveInput[] {
   const { policy } = story.input
   const facts = moveFacts(cluster, moves, policy.defaultPauseBudgetMs)
-  const ours = story.heard.origins.map(({ vmid }) => vmid)
   return moves.map(({ guest, from, to, mode, startsAtS, endsAtS }, index): MoveInput => {
     const known = facts[index]
     return {
@@ -246,8 +245,6 @@ function inputsOf(
       leaveToHaMs: known?.haManaged === true ? leaveToHaMs : 0,
       haManaged: known?.haManaged ?? false,
       forecastMs: Math.round((endsAtS - startsAtS) * 1000),
-      lookedAtMs: cluster.observedAtMs,
-      expectedThere: expectedOn(cluster, to, ours),
       together: known?.together ?? [],
       undoing: story.heard.undoing,
       drainBeganMs: beganMs,

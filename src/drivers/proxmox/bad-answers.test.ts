@@ -187,7 +187,6 @@ const TASK = 'UPID:pve1:000003AA:0002C1F7:6B029ACB:qmigrate:100:api@pve!full:'
 /** A key for every method of the port: a new one does not compile without its call here. */
 const METHODS: Readonly<Record<keyof Hypervisor, (hypervisor: Hypervisor) => Promise<unknown>>> = {
   observe: (hypervisor) => hypervisor.observe({ avoid: pve1 }),
-  glance: (hypervisor) => hypervisor.glance(pve2),
   locate: (hypervisor) => hypervisor.locate(vmid(100)),
   listedOn: (hypervisor) => hypervisor.listedOn(pve1),
   runningOn: (hypervisor) => hypervisor.runningOn(pve1),

@@ -1,10 +1,8 @@
 /** The hypervisor port over Proxmox VE's API. It translates; it decides nothing. */
-
 import type { Hypervisor } from '#ports/hypervisor'
 import { proxmoxClient } from './client.ts'
 import { clockWatch } from './clock-watch.ts'
 import type { ProxmoxConfig } from './config.ts'
-import { glancer } from './glance.ts'
 import { haView } from './ha.ts'
 import { hardware } from './hardware.ts'
 import { keepAnswers } from './kept-answers.ts'
@@ -40,7 +38,6 @@ export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
       for (const guest of seen.guests) kinds.learn(guest.vmid, guest.kind)
       return seen
     },
-    glance: glancer(client, config, clocks.faults),
     locate: (guest, expected) => locate(client, guest, expected, kinds.of(guest)),
     listedOn: (node) => listedOn(client, node),
     runningOn: (node) => runningOn(client, node),

@@ -9,7 +9,7 @@ import type { World, WorldGuest } from '#lab/world/state'
 import type { Hypervisor, Whereabouts } from '#ports/hypervisor'
 import { ask, look } from './ask.ts'
 import { cancelMigration, findMigration, follow, haHandle } from './migrations.ts'
-import { clockFaults, observeCluster } from './observe.ts'
+import { observeCluster } from './observe.ts'
 
 export function labHypervisor(lab: LabWorld): Hypervisor {
   const world = lab.state
@@ -18,17 +18,17 @@ export function labHypervisor(lab: LabWorld): Hypervisor {
       look(lab, { api: 'proxmox', path: '/cluster/resources', doing: 'look at the cluster' }, () =>
         observeCluster(world, options?.avoid),
       ),
-    glance: async (target) =>
-      look(lab, { api: 'proxmox', path: '/cluster/resources', doing: 'glance at the cluster' }, () =>
-        glanceAt(world, target),
-      ),
     locate: async (guest) =>
       look(lab, { api: 'proxmox', path: `/cluster/resources/${guest}`, doing: `locate guest ${guest}` }, () =>
         locate(world, guest),
       ),
     listedOn: async (node) =>
       look(lab, { api: 'proxmox', path: '/cluster/resources', doing: `list guests of ${node}` }, () =>
-        listedRunning(world, node),
+        Object.values(world.guests)
+          .filter(
+            ({ listed, lost, unlisted }) => listed.node === node && listed.status === 'running' && !lost && !unlisted,
+          )
+          .map(({ spec }) => spec.vmid),
       ),
     runningOn: async (node) =>
       ask(lab, { api: 'proxmox', method: 'GET', path: `/nodes/${node}/qemu`, doing: `list guests of ${node}` }, () => {
@@ -43,18 +43,6 @@ export function labHypervisor(lab: LabWorld): Hypervisor {
     ...nodePart(lab),
   }
 }
-
-const listedRunning = (world: World, node: NodeName): Vmid[] =>
-  Object.values(world.guests)
-    .filter(({ listed, lost, unlisted }) => listed.node === node && listed.status === 'running' && !lost && !unlisted)
-    .map(({ spec }) => spec.vmid)
-
-const glanceAt = (world: World, target: NodeName) => ({
-  away: Object.values(world.nodes).flatMap(({ name, listed }) => (listed.online ? [] : [name])),
-  corosyncLinksDown: [...world.cluster.corosyncLinksDown],
-  blind: clockFaults(world),
-  runningOnTarget: listedRunning(world, target),
-})
 
 type NodePart = 'setMaintenanceMode' | 'maintenanceMode' | 'shutDown' | 'nodeOnline' | 'hardware'
 

@@ -33,7 +33,7 @@ export function observeCluster(world: World, avoid: NodeName | undefined): Clust
     ...(cluster.crmMaster === undefined ? {} : { crmMaster: cluster.crmMaster }),
     blind: [
       ...nodes.filter(({ name, online }) => online && name !== avoid).flatMap(({ name }) => blindSpot(world, name)),
-      ...clockFaults(world),
+      ...nodes.flatMap((node) => clockFault(world, node)),
     ],
   }
 }
@@ -46,9 +46,6 @@ function blindSpot(world: World, name: NodeName): string[] {
 
 /** Tasks are looked for by their times: one clock that is further from ours than the driver allows for hides them. */
 const CLOCK_LIMIT_MS = 60_000
-
-export const clockFaults = (world: World): string[] =>
-  Object.values(world.nodes).flatMap((node) => clockFault(world, node))
 
 function clockFault({ cluster }: World, { name, online, hardware }: WorldNode): string[] {
   const skewMs = hardware.clockSkewMs === 'unknown' ? 0 : hardware.clockSkewMs

@@ -23,12 +23,6 @@ export function partnersOf(cluster: ClusterObservation, guest: Vmid): readonly V
   return [...new Set(all)].filter((other) => other !== guest)
 }
 
-/** Who may be on a target when a move to it begins: those who are there now, and those who are on their way, wherever HA lets them end. */
-export const expectedOn = (cluster: ClusterObservation, target: NodeName, moving: readonly Vmid[]): readonly Vmid[] => [
-  ...cluster.guests.flatMap(({ vmid, node }) => (node === target ? [vmid] : [])),
-  ...moving,
-]
-
 export function moveFacts(cluster: ClusterObservation, moves: readonly { guest: Vmid }[], defaultBudgetMs: number) {
   const shared = new Set(
     cluster.nodes.flatMap((node) => node.storages.filter((one) => one.shared).map((one) => one.id)),
@@ -76,9 +70,8 @@ export function nextBatch(view: {
   readonly plan: Plan
   readonly node: NodeName
   readonly troubles: Troubles
-  readonly headroomFraction: number
 }): Next {
-  const { cluster, plan, node, troubles, headroomFraction } = view
+  const { cluster, plan, node, troubles } = view
   const byId = new Map(cluster.guests.map((guest) => [guest.vmid, guest]))
   const waiting = plan.moves.flatMap((move) => {
     const guest = byId.get(move.guest)
@@ -101,9 +94,6 @@ export function nextBatch(view: {
   const lost = moves.find((move) => !isTargetThere(cluster, move.to))
   if (lost !== undefined)
     return { is: 'revise', why: `${lost.to}, where guest ${lost.guest} was to go, takes nothing any more` }
-  const full = moves.find((move) => !hasRoom(cluster, moves, move.to, headroomFraction))
-  if (full !== undefined)
-    return { is: 'revise', why: `${full.to}, where guest ${full.guest} was to go, has no room for it any more` }
   const free = moves.filter((move) => !stuck.includes(move))
   if (free.length > 0) return { is: 'batch', moves: free, isLast: free.length === waiting.length }
   return { is: 'wait', blockers: stuck.map((move) => wontMove(node, move, troubles[move.guest])) }
@@ -135,17 +125,6 @@ function wontMove(node: NodeName, { guest }: Move, trouble: Trouble | undefined)
 
 const isTargetThere = (cluster: ClusterObservation, target: NodeName) =>
   cluster.nodes.some((node) => node.name === target && node.online && !node.maintenance)
-
-/** For all that are still to come in this step: the plan had counted on it, and somebody else took it. */
-function hasRoom(cluster: ClusterObservation, moves: readonly Move[], target: NodeName, headroomFraction: number) {
-  const node = cluster.nodes.find(({ name }) => name === target)
-  if (node === undefined) return false
-  const coming = new Set(moves.filter(({ to, mode }) => to === target && mode !== 'offline').map(({ guest }) => guest))
-  const bytes = cluster.guests
-    .filter((guest) => guest.status === 'running' && (guest.node === target || coming.has(guest.vmid)))
-    .reduce((sum, guest) => sum + guest.memoryBytes, node.memoryUsedBytes)
-  return bytes <= node.memoryBytes * (1 - headroomFraction)
-}
 
 /** Away from where the move began is done: HA may have chosen another target. A guest that was deleted needs no move. */
 const isDone = (move: Move, guest: Guest | undefined) => guest === undefined || guest.node !== move.from

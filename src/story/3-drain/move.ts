@@ -29,9 +29,6 @@ export type MoveInput = {
   readonly haManaged: boolean
   /** By the plan; 0: nobody forecast it. */
   readonly forecastMs: number
-  /** When the look was taken that this move comes from, and who may be on its target without surprise. */
-  readonly lookedAtMs: number
-  readonly expectedThere: readonly Vmid[]
   /** The beginning of the stage: a move since then belongs to it, whoever asked for it. */
   readonly drainBeganMs: number
   /** Partners who must be on the same node: a pause does not tear them apart. */
@@ -46,8 +43,7 @@ export type MoveResult =
   | { readonly is: 'moved'; readonly at: NodeName; readonly measured: Measured }
   /** `overBudget`: we ended it ourselves, because the pause would have grown over the owner's budget. */
   | { readonly is: 'failed'; readonly text: string; readonly overBudget?: true }
-  /** Paused, aborted, or what `why` tells: whoever asked for it looks again. */
-  | { readonly is: 'not-begun'; readonly why?: string }
+  | { readonly is: 'not-begun' }
 
 const FOLLOW_EVERY_MS = 2_000
 const PROGRESS_EVERY_MS = 30_000
@@ -77,8 +73,6 @@ async function moveGuest(story: Story, input: MoveInput): Promise<MoveResult> {
   }
   if (aborted) return { is: 'not-begun' }
   if (input.leaveToHaMs > 0) await waitForHa(story, input)
-  const why = input.leaveToHaMs > 0 ? undefined : await whyNotNow(story, input)
-  if (why !== undefined) return { is: 'not-begun', why }
   const begun = await begin(story, input)
   if (begun.is === 'there') return concludeMove(story, input, outcomeThere(begun.measured), begun.at)
   if (begun.is === 'refused') return concludeMove(story, input, { is: 'failed', text: begun.text })
@@ -102,26 +96,6 @@ function isTorn(story: Story, { move, together }: MoveInput): Promise<boolean> {
     }
     return false
   })
-}
-
-/** So old may a look be from which a move begins: in a long step others act meanwhile. */
-const LOOK_HOLDS_MS = 20_000
-
-/**
- * Right before the move: has somebody else gone away, a link of corosync failed, a clock jumped, or somebody come to the target
- * whom the plan does not know? HA moves by its own lights, and a partner follows in any case: no rule is broken for a brake.
- */
-async function whyNotNow(story: Story, input: MoveInput): Promise<string | undefined> {
-  const { move, lookedAtMs, expectedThere } = input
-  if ((await story.saga.nowMs()) - lookedAtMs < LOOK_HOLDS_MS) return undefined
-  const seen = await look(story, `the way to ${move.to}`, () => story.ports.hypervisor.glance(move.to))
-  const away = seen.away.filter((node) => node !== story.input.node).map((node) => `${node} is offline`)
-  const links = seen.corosyncLinksDown.map(({ node, link }) => `corosync ${link} of ${node} is down`)
-  const strangers = seen.runningOnTarget.filter((guest) => !expectedThere.includes(guest) && guest !== move.guest)
-  const filled = strangers.map((guest) => `guest ${guest} has come to ${move.to}`)
-  const why = [...away, ...links, ...seen.blind, ...filled]
-  if (why.length === 0 || (input.together.length > 0 && (await isTorn(story, input)))) return undefined
-  return why.join('; ')
 }
 
 const actOf = ({ move }: MoveInput): Act => ({

@@ -3,7 +3,7 @@ import { type Blocker, withoutLifted } from '#domain/blocker'
 import { type ClusterObservation, guestsOn, nodeOf } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { Guest, Rule } from '#domain/guest'
-import { type NodeName, type Vmid, vmid } from '#domain/ids'
+import { type NodeName, vmid } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { Move, Plan } from '#domain/plan'
 import { checkPlan } from '#plan/check-plan'
@@ -14,7 +14,6 @@ import { passGate } from '../gate.ts'
 import { setMaintenanceMode } from '../maintenance-mode.ts'
 import { attend, holdWhilePaused, look, note, pass, type Story, StoryStopped } from '../story.ts'
 import {
-  expectedOn,
   type MoveFacts,
   moveFacts,
   type Next,
@@ -150,9 +149,6 @@ function inputOf(story: Story, move: MoveInput['move'], facts: MoveFacts | undef
     leaveToHaMs: 0,
     haManaged: facts?.haManaged ?? false,
     forecastMs: 0,
-    // A partner comes back to the node that it left: nobody else decides that.
-    lookedAtMs: Number.MAX_SAFE_INTEGER,
-    expectedThere: [],
     together: facts?.together ?? [],
     undoing: story.heard.undoing,
     drainBeganMs: Number.MAX_SAFE_INTEGER,
@@ -173,29 +169,15 @@ const brakesSeen = (cluster: ClusterObservation, node: NodeName): readonly Block
 ]
 
 /** What one look tells: what stops all moves, which are next, and what their movers must know. */
-type Now = {
-  readonly brakes: readonly Blocker[]
-  readonly next: Next
-  readonly facts: readonly MoveFacts[]
-  readonly expected: readonly (readonly Vmid[])[]
-  readonly lookedAtMs: number
-}
+type Now = { readonly brakes: readonly Blocker[]; readonly next: Next; readonly facts: readonly MoveFacts[] }
 
 async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promise<Now> {
   const { node, policy } = story.input
   return look(story, `what is left on ${node}`, async () => {
     const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node, again: true })
-    const headroomFraction = policy.plan.memoryHeadroomFraction
-    const next = nextBatch({ cluster, plan, node, troubles, headroomFraction })
+    const next = nextBatch({ cluster, plan, node, troubles })
     const moves = next.is === 'batch' ? next.moves : []
-    const moving = [...moves.map(({ guest }) => guest), ...guestsOn(cluster, node).map(({ vmid }) => vmid)]
-    return {
-      lookedAtMs: cluster.observedAtMs,
-      brakes: brakesSeen(cluster, node),
-      next,
-      facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs),
-      expected: moves.map(({ to }) => expectedOn(cluster, to, moving)),
-    }
+    return { brakes: brakesSeen(cluster, node), next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
   })
 }
 
@@ -204,8 +186,7 @@ type Ledger = { readonly beganMs: number; readonly troubles: Troubles }
 /** One step of the plan: who has trouble, and whether everybody went where he was to go. */
 type Batch = { readonly troubles: Troubles; readonly isAsPlanned: boolean }
 
-async function moveBatch(story: Story, plan: Plan, now: Now, ledger: Ledger): Promise<Batch> {
-  const { next, facts } = now
+async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger: Ledger): Promise<Batch> {
   const moves = next.is === 'batch' ? next.moves : []
   const leaveToHa = await isMaintenanceModeOn(story)
   const inputs = moves.map((move, index): MoveInput => {
@@ -220,8 +201,6 @@ async function moveBatch(story: Story, plan: Plan, now: Now, ledger: Ledger): Pr
         known?.haManaged === true && leaveToHa && purpose === 'drain' && from === story.input.node ? LEAVE_TO_HA_MS : 0,
       haManaged: known?.haManaged ?? false,
       forecastMs: Math.round((endsAtS - startsAtS) * 1000),
-      lookedAtMs: now.lookedAtMs,
-      expectedThere: now.expected[index] ?? [],
       together: known?.together ?? [],
       undoing: story.heard.undoing,
       drainBeganMs: ledger.beganMs,

@@ -50,8 +50,6 @@ async function whoLeft(story: Story, sinceMs: number): Promise<Left[]> {
       leaveToHaMs: 0,
       haManaged: facts.haManaged,
       forecastMs: 0,
-      lookedAtMs: cluster.observedAtMs,
-      expectedThere: [],
       together: facts.together,
       undoing,
       drainBeganMs: sinceMs,
