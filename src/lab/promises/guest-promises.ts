@@ -10,8 +10,8 @@ import { breakPromise } from './broken.ts'
 const TOLD_WITHIN_MS = 600_000
 /** Keep-together partners move in one step of the plan. */
 const ONE_STEP_MS = 600_000
-/** The cluster's list lags up to 20 s, and a move may begin from a look that is 20 s old: nobody could know what came to a target since. */
-const UNSEEN_MS = 40_000
+/** What came to a target so lately is not in the lists yet: nobody could know. */
+const UNSEEN_MS = 30_000
 
 export function checkAllGuests(world: World): void {
   for (const key in world.guests) checkOne(world, world.guests[key] as WorldGuest)
