@@ -261,6 +261,8 @@ export type WorldGuest = {
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
+  /** When it came to where it is. */
+  arrivedAtMs?: number
   /** A fault made it: nobody's plan knew of it, and its owner may take it away again. */
   isOutsider?: true
   /** When others last began to move it, and not because of a maintenance mode of ours. */
