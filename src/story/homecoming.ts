@@ -8,8 +8,9 @@ import type { ForecastModel, HomeMove, HomePlan } from '#domain/plan'
 import { moveFacts, partnersOf } from '#drain/decide'
 import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
+import { checkHome } from '#plan/check-home'
 import { measuredModel } from '#plan/steps'
-import { proposeWayHome } from '#plan/way-home'
+import { type HomeInput, proposeWayHome } from '#plan/way-home'
 import { brakeBlockers } from './conditions/quorum.ts'
 import { observeAfterMoves, putRight } from './fresh-look.ts'
 import { passGate } from './gate.ts'
@@ -142,7 +143,7 @@ type Progress = {
 /** The next step of the way home, seen from where everybody is now. */
 async function lookForNext(story: Story, now: Progress): Promise<Next> {
   const origins = story.heard.origins.filter((origin) => origin.status === 'running' || origin.kind === 'vm')
-  const ledger = new Map(origins.map((origin) => [origin.vmid, origin.node]))
+  const ledger = new Map(origins.map(({ vmid, node, home }) => [vmid, home ?? node]))
   return look(story, 'who is not home', async () => {
     const { hypervisor } = story.ports
     const listed = await observeAfterMoves(hypervisor, story.heard.arrived)
@@ -165,7 +166,7 @@ function nextHome(
   const rules = { ...policy.plan, lifted: story.heard.lifted }
   const isAnyTired = (guest: Vmid) => isTiredOf(now.failures, guest)
   const origins = withPartners(cluster, ledger, isAnyTired)
-  const home = proposeWayHome({ cluster, origins, policy: rules, model: now.model })
+  const home = provenHome({ cluster, origins, policy: rules, model: now.model, ...beforeOf(story) })
   const isFinal = ({ guest }: { guest: Vmid }) => now.failures[guest]?.final === true
   const tired = cluster.guests
     .filter(({ vmid, node }) => isAnyTired(vmid) && (ledger.get(vmid) ?? node) !== node)
@@ -184,6 +185,22 @@ function nextHome(
     final: tired.filter(isFinal).length,
     areLocked: home.stays.some(({ reason }) => reason === 'guest-locked') || cluster.guests.some(isLeavingHome(ledger)),
   }
+}
+
+const beforeOf = ({ heard: { before } }: Story) => (before === undefined ? {} : { before })
+
+/** No step is walked that the independent checker does not let pass: then all stay where they are, and it is said. */
+function provenHome(input: HomeInput): HomePlan {
+  const home = proposeWayHome(input)
+  const violations = checkHome({ ...input, home })
+  if (violations.length === 0) return home
+  const why = violations.map(({ text }) => text).join('; ')
+  const stays = home.moves.map(({ guest, to }) => ({
+    guest,
+    reason: 'plan-violates-rules',
+    text: `guest ${guest} does not go home to ${to}: the planner and its checker do not agree: ${why}`,
+  }))
+  return { ...home, moves: [], stays: [...home.stays, ...stays] }
 }
 
 /** HA goes on with moves that it had queued before maintenance mode was switched off: who is home may be on the way out. */

@@ -36,6 +36,8 @@ export const COMMANDS: readonly CommandModule[] = [
       'release',
       'work-order',
       'journal',
+      'evidence',
+      'erase',
     ],
     load: async () => (await import('./client.ts')).addClientCommands,
   },
