@@ -35,7 +35,7 @@ const EXACT_GUESTS_LIMIT = 2_000
 /** The evenness of larger clusters is not proven in the time, which says nothing of the planner. */
 const BALANCED_GUESTS_LIMIT = 500
 /** How little room would do, and who could leave at most, is proven for few only; the rest is the best found in this time. */
-const SOLVER_LIMITS = { placementMs: 5_000, reasonsMs: 5_000, mostLeaveMs: 250, amountMs: 100, evenMs: 0 }
+const SOLVER_LIMITS = { placementMs: 2_000, reasonsMs: 2_000, mostLeaveMs: 250, amountMs: 100, evenMs: 0 }
 
 export type BaselineFigures = { readonly violations: number; readonly fullestFraction: number }
 

@@ -94,6 +94,27 @@ describe('plan', () => {
     expect(checked).toEqual({ out: '{"violations":[]}\n', err: '', exit: 0 })
   })
 
+  test('proves with the solver that a drain is impossible, and says what is not proved without', async () => {
+    const snapshot = JSON.parse(await readFile(SNAPSHOT, 'utf8'))
+    const nodes = snapshot.nodes.map((node: { memoryBytes: number }) => ({
+      ...node,
+      memoryBytes: Math.round(node.memoryBytes * 0.75),
+    }))
+    const tight = await file('tight.json', { ...snapshot, nodes, policy: { allowRestart: 'all', reserveNodes: 0 } })
+    const asked = await run('plan', '--snapshot', tight, '--drain', 'pve3', '--json')
+    const alone = await run('plan', '--snapshot', tight, '--drain', 'pve3', '--json', '--no-solver')
+    expect([asked.exit, alone.exit]).toEqual([3, 3])
+    const [plan, own] = [JSON.parse(asked.out), JSON.parse(alone.out)]
+    expect(plan.proof).toMatchObject({ placement: 'impossible', reasons: 'fewest', solver: 'answered' })
+    expect(own.proof.solver).toBe('not-asked')
+    expect(plan.blockers).toHaveLength(1)
+    expect(plan.blockers[0]).toMatchObject({
+      kind: 'memory-short',
+      text: expect.stringMatching(/^memory short by [\d.]+ GiB for /),
+    })
+    expect(plan.moves.length).toBeGreaterThanOrEqual(own.moves.length)
+  })
+
   test('drains two nodes, and shows a table to a person', async () => {
     const { out } = await run('plan', '--snapshot', SNAPSHOT, '--drain', 'pve3', '--drain', 'pve4')
     expect(out).toContain('Drain pve3, pve4')
