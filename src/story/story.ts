@@ -51,6 +51,8 @@ export type Heard = {
   lease: NooutLease | undefined
   /** The expiry that was shouted already. */
   shoutedAtMs: number | undefined
+  /** We switched HA's maintenance mode on, and it is ours to switch off. */
+  isModeOurs: boolean
   /** Why nothing more is taken back: a person must look first, and what stands now is safer than what a program could do. */
   leftAlone: string | undefined
   /** What must go on while the story waits or is paused: the lease must not run out. Called by `keepUp` alone. */
@@ -96,6 +98,7 @@ export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, sta
     outBefore: [],
     lease: undefined,
     shoutedAtMs: undefined,
+    isModeOurs: false,
     leftAlone: undefined,
     upkeep: async () => {},
     isKeepingUp: false,

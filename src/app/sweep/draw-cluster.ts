@@ -152,7 +152,9 @@ function drawRules(streams: Streams, guests: readonly GuestFile[], nodes: readon
       free.delete(first)
       continue
     }
-    const fits = ({ node }: GuestFile) => (kind === 'keep-together' ? node === first.node : node !== first.node)
+    // Proxmox's own rules name HA resources, those by tags name the rest: a rule for both sorts is nobody's.
+    const fits = ({ node, ha }: GuestFile) =>
+      ha?.managed === first.ha?.managed && (kind === 'keep-together' ? node === first.node : node !== first.node)
     const partner = chance.sample(
       [...free].filter((guest) => guest !== first && fits(guest)),
       1,

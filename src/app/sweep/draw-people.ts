@@ -53,8 +53,8 @@ function drawApprover(chance: Chance, approvalsNeeded: number): Part {
   const lifts = isBold ? ` lift ${LIFTABLE}` : ''
   const lines = [`each plan-proposed +${delayS}s: approve${lifts}`]
   if (approvalsNeeded > 1) lines.push(`each plan-proposed +${delayS + 60}s: approve as pavel${lifts}`)
-  if (how === 'twice') lines.push(`each plan-proposed +${delayS}s: approve${lifts}`, 'each plan-approved +0s: again')
-  if (how === 'late') lines.push(`each plan-approved +${chance.between(1, 2000)}s: again late`)
+  if (how === 'twice') lines.push(`each plan-proposed +${delayS}s: approve${lifts}`, 'after plan-approved +0s: again')
+  if (how === 'late') lines.push(`after plan-approved +${chance.between(1, 2000)}s: again late`)
   // A plan that has aged, or that came back from a gate, is approved again.
   lines.push(`each gate-closed plan +${delayS + 30}s: approve${lifts}`)
   if (approvalsNeeded > 1) lines.push(`each gate-closed plan +${delayS + 90}s: approve as pavel${lifts}`)
@@ -98,8 +98,8 @@ function drawHands(chance: Chance): Part {
   const lines = [`+0s: fault ${JSON.stringify(fault)}`]
   if (chance.isLikely(0.3))
     lines.push(`+0s: fault ${JSON.stringify({ kind: 'after-repair', effect: chance.pick(SIDE_EFFECTS) })}`)
-  if (chance.isLikely(0.15)) lines.push(`each work-order-answered +${chance.between(0, 900)}s: again answer late`)
-  if (chance.isLikely(0.15)) lines.push('each work-order-answered +0s: again answer')
+  if (chance.isLikely(0.15)) lines.push(`after work-order-answered +${chance.between(0, 900)}s: again answer late`)
+  if (chance.isLikely(0.15)) lines.push('after work-order-answered +0s: again answer')
   return { what: 'hands', lines }
 }
 

@@ -128,6 +128,11 @@ export function checkTogether(world: World, event: Extract<WorldEvent, { kind: '
     const partners = rule.guests.map((id) => guestOf(world, id)).filter((one) => one !== undefined && isRunning(one))
     // Whoever was carried off since, by HA of itself or by hand, was torn away by others.
     if (partners.some((one) => (one?.tornAwayAtMs ?? 0) >= event.movedAtMs)) continue
+    const apartSinceMs = Math.max(...partners.map((one) => one?.arrivedAtMs ?? 0))
+    if (world.nowMs - apartSinceMs < ONE_STEP_MS) {
+      schedule(world, apartSinceMs + ONE_STEP_MS, event)
+      continue
+    }
     const moving = Object.values(world.migrations).some((move) => rule.guests.includes(move.guest))
     const apart = partners.find((one) => one?.node !== guest.node)
     if (!moving && apart) breakPromise(world, 4, `guest ${vmid} is apart from guest ${apart.spec.vmid}`)

@@ -94,9 +94,25 @@ export function nextBatch(view: {
   const lost = moves.find((move) => !isTargetThere(cluster, move.to))
   if (lost !== undefined)
     return { is: 'revise', why: `${lost.to}, where guest ${lost.guest} was to go, takes nothing any more` }
-  const free = moves.filter((move) => !stuck.includes(move))
+  const free = soon(
+    cluster,
+    moves.filter((move) => !stuck.includes(move)),
+  )
   if (free.length > 0) return { is: 'batch', moves: free, isLast: free.length === waiting.length }
   return { is: 'wait', blockers: stuck.map((move) => wontMove(node, move, troubles[move.guest])) }
+}
+
+/** Who is to begin within this time is moved by the look of now: later, a target may be another's. */
+const BY_ONE_LOOK_S = 20
+
+/** Those who begin soon, and whoever belongs to them; HA moves its own at once, and all of those are followed. */
+function soon(cluster: ClusterObservation, moves: readonly Move[]): readonly Move[] {
+  const managed = new Set(cluster.guests.filter(({ ha }) => ha.managed).map(({ vmid }) => vmid))
+  const first = moves.find(({ guest }) => !managed.has(guest))
+  const untilS = (first?.startsAtS ?? 0) + BY_ONE_LOOK_S
+  const isSoon = ({ guest, startsAtS }: Move) => managed.has(guest) || startsAtS <= untilS
+  const partners = new Set(moves.filter(isSoon).flatMap(({ guest }) => partnersOf(cluster, guest)))
+  return moves.filter((move) => isSoon(move) || partners.has(move.guest))
 }
 
 const MOVE_TRIES = 3
@@ -128,6 +144,20 @@ const isTargetThere = (cluster: ClusterObservation, target: NodeName) =>
 
 /** Away from where the move began is done: HA may have chosen another target. A guest that was deleted needs no move. */
 const isDone = (move: Move, guest: Guest | undefined) => guest === undefined || guest.node !== move.from
+
+/** By the memory of those who run there: what was over the limit before may not get worse. */
+export function isTargetFull(
+  cluster: ClusterObservation,
+  { guest: vmid, to }: { readonly guest: Vmid; readonly to: NodeName },
+  headroomFraction: number,
+): boolean {
+  const node = cluster.nodes.find(({ name }) => name === to)
+  const guest = cluster.guests.find((one) => one.vmid === vmid)
+  if (node === undefined || guest === undefined || guest.node === to) return false
+  const running = guestsOn(cluster, to).filter(({ status }) => status === 'running')
+  const bytes = running.reduce((sum, { memoryBytes }) => sum + memoryBytes, node.memoryUsedBytes + guest.memoryBytes)
+  return bytes > node.memoryBytes * (1 - headroomFraction)
+}
 
 /** HA took it elsewhere than planned, and a partner with whom it belongs runs on another node: it goes where the plan has room for both. */
 function isTorn(

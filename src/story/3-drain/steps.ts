@@ -24,7 +24,7 @@ import {
   type Troubles,
 } from './decide.ts'
 import { MOVE_SAGA, type MoveInput, type MoveResult } from './move.ts'
-import { tellWhoLeft } from './who-left.ts'
+import { tellWhoLeft, unheardOf } from './who-left.ts'
 
 const ROUNDS_LIMIT = 60
 const REVISIONS_LIMIT = 10
@@ -64,6 +64,8 @@ async function emptyNode(story: Story, approved: Plan, beganMs: number): Promise
       await passGate(story, { stage: 'drain', ask: () => brakes(story) })
       continue
     }
+    // HA took somebody before his step had come: what that cost him is told all the same.
+    if (now.hasLeft) await tellWhoLeft(story, beganMs)
     switch (now.next.is) {
       case 'proof':
         if (await proveEmpty(story)) return
@@ -169,16 +171,44 @@ const brakesSeen = (cluster: ClusterObservation, node: NodeName): readonly Block
 ]
 
 /** What one look tells: what stops all moves, which are next, and what their movers must know. */
-type Now = { readonly brakes: readonly Blocker[]; readonly next: Next; readonly facts: readonly MoveFacts[] }
+type Now = {
+  readonly brakes: readonly Blocker[]
+  readonly next: Next
+  readonly facts: readonly MoveFacts[]
+  /** Somebody is gone whom no move of ours brought away. */
+  readonly hasLeft: boolean
+}
 
 async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promise<Now> {
   const { node, policy } = story.input
   return look(story, `what is left on ${node}`, async () => {
     const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node, again: true })
-    const next = nextBatch({ cluster, plan, node, troubles })
+    const next = stillAllowed(story, { cluster, plan, next: nextBatch({ cluster, plan, node, troubles }) })
     const moves = next.is === 'batch' ? next.moves : []
-    return { brakes: brakesSeen(cluster, node), next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
+    const unheard = unheardOf(story).map(({ vmid: guest }) => guest)
+    return {
+      brakes: brakesSeen(cluster, node),
+      next,
+      facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs),
+      hasLeft: cluster.guests.some((guest) => guest.node !== node && unheard.includes(guest.vmid)),
+    }
   })
+}
+
+/** What breaks a rule while it is moved; what the plan says of itself is no question any more. */
+const BROKEN_ON_THE_WAY: readonly string[] = ['memory-short', 'storage-short', 'keep-apart', 'pinned']
+
+/** Somebody else may have filled a target since the plan was made: the checker looks at every batch, in the world as it is now. */
+function stillAllowed(
+  story: Story,
+  { cluster, plan, next }: { readonly cluster: ClusterObservation; readonly plan: Plan; readonly next: Next },
+): Next {
+  if (next.is !== 'batch') return next
+  const rules = { ...story.input.policy.plan, lifted: story.heard.lifted }
+  const wrong = checkPlan({ cluster, plan: { ...plan, moves: next.moves }, policy: rules }).find(({ kind }) =>
+    BROKEN_ON_THE_WAY.includes(kind),
+  )
+  return wrong === undefined ? next : { is: 'revise', why: wrong.text }
 }
 
 type Ledger = { readonly beganMs: number; readonly troubles: Troubles }
@@ -207,7 +237,7 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
       mayOverrun: story.heard.lifted.includes('pause-budget'),
     }
   })
-  const results = await runMoves(story, inputs, plan.parallelMigrations)
+  const results = await runBatch(story, inputs, plan.parallelMigrations)
   moves.forEach((move, index) => {
     const result = results[index]
     if (result?.is === 'moved') story.heard.arrived[move.guest] = result.at
@@ -227,6 +257,16 @@ const FAILED_PAUSE_MS = 15_000
 /** At most this many children at once, whatever a plan says: the port's own limit. */
 const CHILDREN_LIMIT = 8
 
+/** HA moves what was left to it as it likes, several at once: all of them are followed from the beginning, then come ours. */
+async function runBatch(story: Story, inputs: readonly MoveInput[], parallel: number): Promise<readonly MoveResult[]> {
+  const isLeft = ({ leaveToHaMs }: MoveInput) => leaveToHaMs > 0
+  const left = inputs.filter(isLeft)
+  const ours = inputs.filter((input) => !isLeft(input))
+  const byHa = left.length > 0 ? await runMoves(story, left, CHILDREN_LIMIT) : []
+  const byUs = ours.length > 0 ? await runMoves(story, ours, parallel) : []
+  return inputs.map((input) => (isLeft(input) ? byHa[left.indexOf(input)] : byUs[ours.indexOf(input)]) as MoveResult)
+}
+
 /** Child sagas, one a guest; a child that broke is a failed move, never a lost one. */
 export async function runMoves(
   story: Story,
@@ -234,9 +274,10 @@ export async function runMoves(
   parallel: number,
 ): Promise<readonly MoveResult[]> {
   const limit = Math.max(1, Math.min(CHILDREN_LIMIT, parallel))
+  const lookedAtMs = await story.saga.nowMs()
   const results = await story.saga.fanOut<MoveInput & Json, MoveResult & Json>(
     MOVE_SAGA,
-    inputs as readonly (MoveInput & Json)[],
+    inputs.map((input) => ({ ...input, lookedAtMs })) as readonly (MoveInput & Json)[],
     limit,
   )
   return results.map((result) => (result.is === 'ok' ? result.value : { is: 'failed', text: result.text }))

@@ -14,6 +14,7 @@ type Left = { readonly input: MoveInput; readonly at: NodeName; readonly measure
 
 /** Each is told of once. A cluster that does not answer is asked again the next time. */
 export async function tellWhoLeft(story: Story, sinceMs: number): Promise<void> {
+  if (unheardOf(story).length === 0) return
   try {
     const left = await look(story, `who left ${story.input.node} by himself`, () => whoLeft(story, sinceMs))
     for (const { input, at, measured } of left) {
@@ -25,14 +26,17 @@ export async function tellWhoLeft(story: Story, sinceMs: number): Promise<void> 
   }
 }
 
+/** Of the node's running guests those whom no move of ours brought away. */
+export const unheardOf = ({ heard, input }: Story) =>
+  heard.origins.filter(
+    (one) => one.node === input.node && one.status === 'running' && heard.arrived[one.vmid] === undefined,
+  )
+
 async function whoLeft(story: Story, sinceMs: number): Promise<Left[]> {
   const { hypervisor } = story.ports
   const { node, policy } = story.input
-  const { origins, arrived, undoing } = story.heard
-  const unheard = origins.filter(
-    (one) => one.node === node && one.status === 'running' && arrived[one.vmid] === undefined,
-  )
-  if (unheard.length === 0) return []
+  const { arrived, undoing } = story.heard
+  const unheard = unheardOf(story)
   const cluster = await observeAfterMoves(hypervisor, arrived, { avoid: node })
   const gone = cluster.guests.filter((guest) => guest.node !== node && unheard.some(({ vmid }) => vmid === guest.vmid))
   const left: Left[] = []

@@ -225,6 +225,8 @@ async function accept(story: Story, order: WorkOrder, answer: WorkOrderAnswer): 
   }
   const reasons = ['the work is reported done: power comes on, hands off']
   story.heard.handsMayBeInside = false
+  // The cords are back in, or may be: from now on a BMC that is dark says nothing about the power.
+  story.heard.mayBeOn = true
   await note(
     story,
     { kind: 'work-order-answered', answer },
