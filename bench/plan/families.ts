@@ -95,6 +95,13 @@ export const FAMILIES: readonly Family[] = [
     node: (node, dice) => ({ ...node, bridges: dice('bridge') < 0.5 ? ['vmbr0', 'vmbr1'] : ['vmbr0'] }),
     guest: busyGuest,
   }),
+  family('hot guests, tight budgets', 500, 10, {
+    nodes: MIDDLE,
+    fill: ROOMY,
+    largestGib: [8, 24],
+    node: (node, dice) => ({ ...node, linkBitsPerSecond: pick([10e9, 10e9, 10e9, 25e9], dice('link')) }),
+    guest: hotGuest,
+  }),
   family('95 % full, cascades', 1_000, 30, {
     nodes: [4, 8],
     fill: [0.72, 0.86],
@@ -174,6 +181,17 @@ function busyGuest(guest: Guest, dice: Dice): Guest {
           pauseBudgetMs: 300,
         }
       : {}),
+  }
+}
+
+/** A quarter writes so much that some converge on a whole link only, and some on none. */
+function hotGuest(guest: Guest, dice: Dice): Guest {
+  if (dice('hot') >= 0.25) return guest
+  return {
+    ...guest,
+    dirtyBytesPerSecond: 2e8 + 9.5e8 * dice('rate'),
+    writableWorkingSetBytes: Math.ceil((0.1 + dice('set')) * GIB),
+    pauseBudgetMs: pick([150, 200, 300, 500], dice('budget')),
   }
 }
 

@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest'
 import type { Guest } from '#domain/guest'
 import { DEFAULT_FORECAST_MODEL } from '#domain/plan'
 import { DEFAULT_PLAN_POLICY } from '#domain/policy'
+import { drawAt } from '#domain/random'
 import { checkPlan } from './check-plan.ts'
 import { type DraftMove, type Forecast, forecast, overruns } from './forecast.ts'
 import { scheduleMoves } from './schedule.ts'
 import { aCluster, aGuest, aNode, GIB, keepTogether, planOf } from './testing.ts'
+import { randomCluster } from './testing-random.ts'
 
 /** Writes a GiB again and again: on half a link its copy never ends, on a whole one it does. */
 const HOT = {
@@ -112,4 +114,20 @@ test('nobody has more pauses over his budget than with one guest at a time', () 
     }),
     { numRuns: 150, seed: 20261122 },
   )
+})
+
+test('whatever the cluster, a plan with hot guests keeps every rule at every moment', () => {
+  let alone = 0
+  for (let seed = 0; seed < 40; seed++) {
+    const { cluster: plain, policy } = randomCluster(seed, { nodeCount: 5, fill: 0.7, oddity: 0.6, largestGib: 24 })
+    const guests = plain.guests.map((guest, index) =>
+      drawAt(seed, 'hot', index) < 0.25 ? { ...guest, ...HOT } : guest,
+    )
+    const cluster = { ...plain, guests }
+    const made = planOf(cluster, ['pve1'], policy)
+    expect(checkPlan({ cluster, plan: made, policy: { ...DEFAULT_PLAN_POLICY, ...policy } })).toEqual([])
+    const steps = Map.groupBy(made.moves, ({ step }) => step)
+    if (steps.size > 1 && [...steps.values()].some((group) => group.length === 1)) alone++
+  }
+  expect(alone).toBeGreaterThan(10)
 })

@@ -41,7 +41,9 @@ function withCare(moves: readonly DraftMove[], model: ForecastModel, parallel: n
     if (!isLess(next.figures, best.figures)) break
     best = next
   }
-  return best
+  if (alone.size === 0) return best
+  const joined = judged(longestFirst(setApart(moves, alone, joining(model, parallel)), model), model, parallel)
+  return isLess(joined.figures, best.figures) ? joined : best
 }
 
 function judged(moves: readonly DraftMove[], model: ForecastModel, parallel: number): Judged {
@@ -101,7 +103,11 @@ function aloneSeconds(move: DraftMove, model: ForecastModel): number {
  * Every step becomes one with the quiet moves and, after it, steps with the others, each with links that nobody else in it uses. Nobody
  * counts on both ends for longer than before, so every rule that held in the one step holds in its parts.
  */
-function setApart(moves: readonly DraftMove[], alone: ReadonlySet<string>): readonly DraftMove[] {
+function setApart(
+  moves: readonly DraftMove[],
+  alone: ReadonlySet<string>,
+  join: (parts: readonly Part[]) => readonly Part[] = (parts) => parts,
+): readonly DraftMove[] {
   const apart: DraftMove[] = []
   let step = 0
   const steps = [...Map.groupBy(moves, (move) => move.step)].toSorted(([a], [b]) => a - b)
@@ -113,12 +119,42 @@ function setApart(moves: readonly DraftMove[], alone: ReadonlySet<string>): read
         keyOf,
       ).values(),
     ]
-    for (const part of [...(quiet.length > 0 ? [quiet] : []), ...onLinksOfTheirOwn(hot)]) {
+    for (const part of join([...(quiet.length > 0 ? [quiet] : []), ...onLinksOfTheirOwn(hot)])) {
       step++
       apart.push(...part.map((move) => ({ ...move, step })))
     }
   }
   return apart
+}
+
+/** What becomes one step. */
+type Part = readonly DraftMove[]
+
+/** A larger part is not forecast again for every guest that might join it. */
+const JOINED_LIMIT = 24
+
+/** Puts parts together where nobody is paused for longer and it takes less time: a set-up of one runs while another copies. */
+function joining(model: ForecastModel, parallel: number): (parts: readonly Part[]) => readonly Part[] {
+  const timed = (part: Part) => ({ part, ...judged(longestFirst(part, model), model, parallel) })
+  return (parts) => {
+    const open = parts.map(timed)
+    for (let index = open.length - 1; index > 0; index--) {
+      const one = open[index]
+      if (one === undefined) continue
+      const ways = open.slice(0, index).flatMap((other, to) => {
+        if (other.part.length + one.part.length > JOINED_LIMIT) return []
+        const both = timed([...other.part, ...one.part])
+        const isWorse = [0, 1].some((at) => (both.figures[at] ?? 0) > (one.figures[at] ?? 0) + (other.figures[at] ?? 0))
+        const savedS = one.makespanS + other.makespanS - both.makespanS
+        return isWorse || savedS <= 0 ? [] : [{ to, both, savedS }]
+      })
+      const [best] = ways.toSorted((a, b) => b.savedS - a.savedS)
+      if (best === undefined) continue
+      open[best.to] = best.both
+      open.splice(index, 1)
+    }
+    return open.map(({ part }) => part)
+  }
 }
 
 function onLinksOfTheirOwn(units: readonly (readonly DraftMove[])[]): readonly (readonly DraftMove[])[] {
