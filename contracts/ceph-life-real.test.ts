@@ -1,17 +1,21 @@
 /** A real cluster through what a maintenance meets: the lease's whole life, other people's flags, a host, a monitor and a cable away. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lookAround } from '#app/watchdog/look'
 import { type CephObservation, isNooutSet, type NooutLease, osdsOf } from '#domain/ceph'
 import { DriverError } from '#domain/driver-error'
-import { nodeName } from '#domain/ids'
+import { maintenanceId, nodeName } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { CEPHX_USER, cephxCaps } from '#drivers/ceph/cephx-caps'
 import { examineCeph } from '#drivers/ceph/examine'
 import { type Ran, run } from '#drivers/exec/run'
 import { leaseBlockers } from '#isolate/decide'
+import { MemoryJournal } from '#lab/memory-journal'
 import { type RealCeph, startRealCeph } from '#lab/real/ceph-cluster'
 import type { Storage } from '#ports/storage'
 import { cephBlockers, nooutBlockers } from '#story/conditions/storage'
+import { decide } from '#story/watchdog/decide'
+import { releasable, releaseLease } from '#story/watchdog/release'
 import { leftOut, whyNotReal } from './real.ts'
 
 const HOSTS = ['pve1', 'pve2', 'pve3', 'pve4'].map(nodeName)
@@ -161,6 +165,53 @@ describe.runIf(notReal === undefined)('a real Ceph through a maintenance', () =>
       }
       expect(flagsAndOsds(await others('osd', 'dump', '--format', 'json'))).toEqual(flagsAndOsds(before))
       expect(await others('config-key', 'ls', '--format', 'json')).not.toContain('coulisse')
+    },
+    TEST_LIMIT_MS,
+  )
+
+  test(
+    'the watchdog sees a lease that ran out, leaves it while OSDs of its host are down, and gives it back when all are up and in',
+    async () => {
+      await storage.writeLease({ ...LEASE, owner: 'coulisse/pve3-gone' })
+      await storage.setNoout(pve3)
+      const policy = { graceMs: 0, mayRelease: true, leaseMs: 4 * 3_600_000 }
+      const late = { ...clock, nowMs: async () => LEASE.expiresAtMs + 60_000 }
+      const lookNow = () =>
+        lookAround({
+          clock: late,
+          nodes: HOSTS,
+          storage,
+          hypervisor: { maintenanceMode: async () => 'unavailable' as const },
+          database: async () => ({ maintenances: [], workers: 0 }),
+          health: undefined,
+        })
+      await real.stopOsds(pve3)
+      await until('the OSDs of pve3 are down', async () => areUp(await look(), pve3) === 0)
+      const down = await lookNow()
+      const expired = decide(down, policy).alerts.filter(({ kind }) => kind === 'lease-expired')
+      expect(expired).toMatchObject([{ subject: 'pve3', text: expect.stringMatching(/osd\.\d+.* not up and in/) }])
+      expect(releasable(down, policy)).toEqual([])
+      await real.startOsds(pve3)
+      await whole()
+      const [lease, ...others] = releasable(await lookNow(), policy)
+      expect([lease?.host, others]).toEqual(['pve3', []])
+      const journal = new MemoryJournal(late)
+      if (lease === undefined) return
+      expect(await releaseLease({ storage, journal }, lease, { look: lookNow, policy })).toMatchObject({
+        is: 'released',
+      })
+      expect(isNooutSet(await look(), pve3)).toBe(false)
+      expect(await storage.readLease(pve3)).toBeUndefined()
+      const rows = await journal.read(maintenanceId('pve3-gone'))
+      expect(rows.map(({ event }) => event.kind)).toEqual([
+        'said',
+        'intends',
+        'did',
+        'intends',
+        'did',
+        'lease-released',
+      ])
+      expect(decide(await lookNow(), policy).alerts.filter(({ kind }) => kind.startsWith('lease'))).toEqual([])
     },
     TEST_LIMIT_MS,
   )

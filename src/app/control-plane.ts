@@ -5,6 +5,7 @@ import type { ClusterName, CustomerId, MaintenanceId, NodeName } from '#domain/i
 import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
 import type { MaintenanceView } from '#domain/view'
 import type { AlertReceiver } from './alerts.ts'
+import type { EvidenceDesk } from './evidence/desk.ts'
 import type { Rehearses } from './rehearsal/live-rehearsals.ts'
 import type { MonthQuery, ReportFile, ReportQuery } from './report-query.ts'
 
@@ -72,6 +73,8 @@ export type ControlPlane = {
   keepPhoto?(id: MaintenanceId, photo: Photo): Promise<string>
   /** A drain and all that follows, played on simulated twins of the cluster as it is now; nothing is touched. Takes its time. */
   readonly rehearse?: Rehearses
+  /** What customers check offline, and the journal's published roots; absent where the journal is not kept for long. */
+  readonly evidence?: EvidenceDesk
   /** The clock of the story: the lab's where the lab is behind. */
   nowMs(): Promise<number>
   /** Present where Alertmanager may send us its alerts: to the API itself, or to a listener of its own. */

@@ -23,6 +23,7 @@ import type { Config } from './config/schema.ts'
 import { databaseUrlOf } from './config/secrets.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
+import { startEvidence } from './evidence/start-evidence.ts'
 import { logWhatIsWrong } from './examine-at-start.ts'
 import { fleetOf } from './fleet.ts'
 import { leasesIn } from './leases-in-database.ts'
@@ -119,6 +120,10 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     },
     readPage: (id, customer) => drivers.pages.read(id, customer),
     keepPhoto: async (_, photo) => keepPhotoIn(join(config.stateDir, 'photos'), photo),
+    evidence: startEvidence(
+      { stateDir: config.stateDir, pool, journal: kept, clock: drivers.clock, inventory: drivers.inventory, log },
+      stop.signal,
+    ),
     simulated: config.lab !== undefined,
     ...(fleet.alerts === undefined ? {} : { alerts: fleet.alerts }),
   })

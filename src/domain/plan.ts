@@ -42,6 +42,25 @@ export type HomePlan = {
   readonly makespanS: number
 }
 
+/**
+ * What was over a limit or broke a rule before anything was moved: that may be so again when everybody is home. A node's load counts
+ * only while the node is at least as large as it was.
+ */
+export type BrokenBefore = {
+  readonly nodes: readonly {
+    readonly node: NodeName
+    /** Host and running guests, and of how much. */
+    readonly loadBytes: number
+    readonly memoryBytes: number
+    readonly loadCores: number
+    readonly cpuCores: number
+  }[]
+  /** Pairs of a strict keep-apart rule that ran on one node. */
+  readonly together: readonly (readonly [Vmid, Vmid])[]
+  /** Pairs of a strict keep-together rule that ran on two. */
+  readonly apart: readonly (readonly [Vmid, Vmid])[]
+}
+
 /** The constants behind the forecast. */
 export type ForecastModel = {
   readonly streamBitsPerSecond: number

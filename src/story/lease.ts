@@ -99,7 +99,7 @@ export async function keepLease(story: Story, known?: LeaseLook): Promise<void> 
 }
 
 /** Once a lease: nothing is cleared, that would start the very data move that noout prevents. */
-async function shoutExpiry(story: Story): Promise<void> {
+export async function shoutExpiry(story: Story): Promise<void> {
   const { lease } = story.heard
   const { node } = story.input
   if (lease === undefined || lease.expiresAtMs === story.heard.shoutedAtMs) return

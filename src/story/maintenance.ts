@@ -47,8 +47,8 @@ export function maintenanceSaga(ports: Ports): SagaFunction<MaintenanceInput & J
       )
     }
     const story = tellStory(saga, ports, input)
-    const { node, finding, requestedBy } = input
-    await note(story, { kind: 'maintenance-opened', node, finding, requestedBy })
+    const { cluster, node, finding, requestedBy } = input
+    await note(story, { kind: 'maintenance-opened', cluster, node, finding, requestedBy })
     const known: Known = { drainBeganMs: 0, touched: false }
     const { ending, text } = await play(story, known)
     // What is done is done: telling of it is neither paused nor aborted.
@@ -114,11 +114,12 @@ async function prepare(story: Story): Promise<{ readonly plan: Plan; readonly ha
     const hardware = await recordHardware(story)
     const haGuests = await hasHaGuests(story)
     await holdWhilePaused(story)
-    const { plan, origins } = approved
+    const { plan, ledger } = approved
     // People take their time between approval and the first move: what aged is looked at again, and approved again.
     if (await isStillFresh(story, approved)) {
       story.heard.hardware = hardware
-      story.heard.origins = origins
+      story.heard.origins = ledger.origins
+      story.heard.before = ledger.before
       return { plan, haGuests }
     }
     approved = await stage(story, 'plan', () => planAndApprove(story, plan))
@@ -160,7 +161,7 @@ async function takeAllBack(story: Story, known: Known, why: Error): Promise<Main
   const left = failures.length > 0 ? await leaveLease(story) : undefined
   if (left !== undefined) failures.push(leaseStays(left))
   const ending: Ending = failures.length > 0 ? 'stuck' : isRefusal ? 'failed' : 'undone'
-  const rest = failures.map((failure) => failure.text).join('; ')
+  const rest = [...new Set(failures.map((failure) => failure.text))].join('; ')
   return { ending, text: rest === '' ? why.message : `${why.message}; not taken back: ${rest}` }
 }
 

@@ -17,6 +17,8 @@ export async function powerOn(story: Story): Promise<'us' | 'itself'> {
   const { bmc } = story.ports
   const { node } = story.input
   story.heard.mayBeOn = true
+  // An answer that is lost, or a process that dies, does not make it somebody else's doing.
+  const wasOff = await look(story, `the power of ${node}`, () => isOff(story))
   const outcome = await insist(story, {
     act: { kind: 'power-on', node },
     run: async () => {
@@ -27,7 +29,16 @@ export async function powerOn(story: Story): Promise<'us' | 'itself'> {
       return { is: 'done' }
     },
   })
-  return outcome.is === 'already' ? 'itself' : 'us'
+  return outcome.is === 'already' && !wasOff ? 'itself' : 'us'
+}
+
+async function isOff({ ports, input }: Story): Promise<boolean> {
+  try {
+    return (await ports.bmc.power(input.node)).is === 'off'
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return false
+  }
 }
 
 /** True when the node is online by its cluster's word; false when `limitMs` passed before. */

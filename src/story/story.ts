@@ -7,6 +7,7 @@ import type { NodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { ControlMessage, InboxMessage, MaintenanceInput, Stage, WorkOrderAnswer } from '#domain/maintenance'
 import type { Hardware } from '#domain/node'
+import type { BrokenBefore } from '#domain/plan'
 import type { Ports } from '#ports/all'
 import type { Saga } from '#ports/saga'
 
@@ -36,6 +37,8 @@ export type Heard = {
   wasOpened: boolean
   /** Where every guest was when the maintenance began, and of those that turned up on the node since. */
   origins: readonly Origin[]
+  /** What was over a limit or broke a rule then, and may be so again when everybody is home. */
+  before: BrokenBefore | undefined
   /** Where our moves brought guests, by vmid: the cluster's list knows it 10 to 20 s later. */
   readonly arrived: Record<string, NodeName>
   /** Why verification sent it back to repair, for the next work order. */
@@ -88,6 +91,7 @@ export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, sta
     mayBeOn: true,
     wasOpened: false,
     origins: [],
+    before: undefined,
     arrived: {},
     refusedFor: undefined,
     hardware: undefined,

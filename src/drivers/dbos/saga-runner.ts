@@ -1,8 +1,10 @@
 /** Runs one saga as a DBOS workflow, and drops a run that may not or cannot go on without losing the saga. */
+
 import { createHash } from 'node:crypto'
 import { DBOS, DBOSStepNondeterminismError, DBOSWorkflowConflictError, Error as DbosErrors } from '@dbos-inc/dbos-sdk'
 import { currentOwnerXid } from '@dbos-inc/dbos-sdk/internal/context'
 import { INTERNAL_QUEUE_NAME } from '@dbos-inc/dbos-sdk/internal/utils'
+import { deadlineAt } from '#domain/deadline'
 import { canonicalJson, type Json } from '#domain/json'
 import type { Clock, Quit } from '#ports/clock'
 import type { FanOutResult, SagaFunction, SagaStatus } from '#ports/saga'
@@ -233,14 +235,16 @@ export class SagaRunner {
     const quit = new AbortController()
     try {
       // The clock is read before the look, so that a message sent before the deadline is never missed.
-      let isOver = (await this.#patiently(id, () => clock.nowMs())) >= deadlineAtMs
+      const beganMs = await this.#patiently(id, () => clock.nowMs())
+      const deadline = deadlineAt(deadlineAtMs, beganMs)
+      let isOver = beganMs >= deadlineAtMs
       if (!isOver) ringAt({ clock, atMs: deadlineAtMs, bell, quit: quit.signal })
       for (;;) {
         const found = await this.#patiently(id, () => store.nextMessage(rootId, topic, afterSeq))
         if (found) return found
         if (isOver) return 'deadline'
         await bell.rings(MESSAGE_POLL_MS)
-        isOver = (await this.#patiently(id, () => clock.nowMs())) >= deadlineAtMs
+        isOver = deadline.leftMs(await this.#patiently(id, () => clock.nowMs())) <= 0
       }
     } finally {
       quit.abort()

@@ -28,7 +28,8 @@ const MENDS = {
   /** Somebody presses the button for ten seconds. One that shuts down in order is left to it. */
   'node-hangs': (world, about) => {
     for (const node of nodesOf(world, about)) {
-      const hangs = node.state === 'hung' || (node.state === 'shutting-down' && node.hangsOnShutdown)
+      const bootsForEver = node.state === 'booting' && node.repairEffects.includes('does-not-boot')
+      const hangs = node.state === 'hung' || bootsForEver || (node.state === 'shutting-down' && node.hangsOnShutdown)
       node.hangsOnShutdown = false
       if (hangs) powerIsGone(world, node, 'others')
     }

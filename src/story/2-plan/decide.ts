@@ -147,10 +147,13 @@ function reserveBlockers({ board, reserve }: Draft, reserveNodes: number, spare:
 }
 
 function pauseBlockers(moves: readonly TimedMove[]): readonly Blocker[] {
-  return overruns(moves).map(({ guest, forecastBlackoutMs }) => ({
+  return overruns(moves).map(({ guest, forecastBlackoutMs, allowedPauseMs }) => ({
     kind: 'pause-budget' as const,
     guest: guest.vmid,
-    text: `guest ${guest.vmid} (${guest.name}): forecast blackout ${forecastBlackoutMs} ms, its owner accepts ${guest.pauseBudgetMs} ms`,
+    text:
+      forecastBlackoutMs > (guest.pauseBudgetMs ?? 0)
+        ? `guest ${guest.vmid} (${guest.name}): forecast blackout ${forecastBlackoutMs} ms, its owner accepts ${guest.pauseBudgetMs} ms`
+        : `guest ${guest.vmid} (${guest.name}): its copy converges so slowly that a blackout of ${allowedPauseMs} ms would be allowed, its owner accepts ${guest.pauseBudgetMs} ms`,
     lifts: 'an approver accepts the pause by name, or the guest writes less by then',
   }))
 }

@@ -348,7 +348,8 @@ async function endOf(
   }
   // Only the task's own log knows the pause; a worker that died took it along.
   const measured: Measured = progress.outcome === 'ok' ? progress.blackout : 'unmeasured'
-  return concludeMove(story, input, { is: 'done', measured }, at)
+  const stopped = runs || mode === 'offline' ? {} : ({ stopped: true } as const)
+  return concludeMove(story, input, { is: 'done', measured, ...stopped }, at)
 }
 
 /** A container that does not stop in time is not killed: it may be half down, and nobody starts it by itself. */

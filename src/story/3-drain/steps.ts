@@ -1,13 +1,13 @@
 /** Stage 3: every running guest moved off the node, followed to its real end, and the node proven empty by two looks. */
 import { type Blocker, withoutLifted } from '#domain/blocker'
-import { type ClusterObservation, guestsOn } from '#domain/cluster'
+import { type ClusterObservation, guestsOn, nodeOf } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { Guest, Rule } from '#domain/guest'
 import { type NodeName, vmid } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { Move, Plan } from '#domain/plan'
 import { checkPlan } from '#plan/check-plan'
-import { originOf, proposeRevision, violationBlockers } from '#plan/steps'
+import { measuredModel, originOf, proposeRevision, violationBlockers } from '#plan/steps'
 import { brakeBlockers, busyBlockers } from '../conditions/quorum.ts'
 import { observeAfterMoves } from '../fresh-look.ts'
 import { passGate } from '../gate.ts'
@@ -96,7 +96,9 @@ async function welcome(story: Story, guest: Guest): Promise<void> {
   const { node } = story.input
   const isKnown = story.heard.origins.some((origin) => origin.vmid === guest.vmid)
   const origins = isKnown ? story.heard.origins : [...story.heard.origins, originOf(guest)]
-  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', origins })
+  const { before } = story.heard
+  const ledger = before === undefined ? { origins } : { origins, before }
+  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', ...ledger })
   story.heard.origins = origins
 }
 
@@ -305,14 +307,11 @@ async function revise(story: Story, before: Plan, why: string, troubles: Trouble
     const made = await look(story, 'a revised plan', async () => {
       const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node })
       const ceph = await story.ports.storage.observe()
-      const elsewhere = await proposeRevision(
-        story,
-        { ...cluster, rules: [...cluster.rules, ...shun(cluster, troubles)] },
-        ceph,
-        before,
-      )
+      const model = await measuredModel(story, cluster)
+      const shunning = { ...cluster, rules: [...cluster.rules, ...shun(cluster, troubles)] }
+      const elsewhere = await proposeRevision(story, { cluster: shunning, ceph, before, model })
       // Where there is no other target, the same one again: the drain waits in between.
-      const plan = elsewhere.feasible ? elsewhere : await proposeRevision(story, cluster, ceph, before)
+      const plan = elsewhere.feasible ? elsewhere : await proposeRevision(story, { cluster, ceph, before, model })
       const rules = { ...policy.plan, lifted: story.heard.lifted }
       const wrong = violationBlockers(checkPlan({ cluster, plan, policy: rules }))
       return { plan, blockers: [...plan.blockers, ...wrong] }
@@ -336,7 +335,9 @@ function shun(cluster: ClusterObservation, troubles: Troubles): readonly Rule[] 
 
 async function blockersOfRevision(story: Story, before: Plan): Promise<readonly Blocker[]> {
   const cluster = await story.ports.hypervisor.observe({ avoid: story.input.node })
-  return (await proposeRevision(story, cluster, await story.ports.storage.observe(), before)).blockers
+  const ceph = await story.ports.storage.observe()
+  const model = await measuredModel(story, cluster)
+  return (await proposeRevision(story, { cluster, ceph, before, model })).blockers
 }
 
 async function approveRevision(story: Story, plan: Plan): Promise<Plan> {
@@ -401,7 +402,9 @@ const whoIsLeft = (story: Story) =>
 /** By the cluster's list, given, and by the node's own word, asked now. */
 export async function stillRunning(story: Story, cluster: ClusterObservation): Promise<readonly Blocker[]> {
   const { node } = story.input
-  return notEmptyBlockers(cluster, node, await story.ports.hypervisor.runningOn(node))
+  // It was off, proven and empty, and has not joined since: it starts nobody without its cluster, and cannot be asked.
+  const cannotTell = story.heard.wasOpened && nodeOf(cluster, node)?.online === false
+  return notEmptyBlockers(cluster, node, cannotTell ? [] : await story.ports.hypervisor.runningOn(node))
 }
 
 export const hasHaGuests = (story: Story) =>

@@ -95,6 +95,15 @@ export class ApiClient {
     return this.#call('GET', path) as Promise<{ format: string; rows: JournalRow[] }>
   }
 
+  /** The bundle as it was signed: written in canonical JSON it is the same bytes. */
+  evidence(id: string, customer: string): Promise<unknown> {
+    return this.#call('GET', `/api/maintenances/${encodeURIComponent(id)}/evidence/${encodeURIComponent(customer)}`)
+  }
+
+  async erase(word: string): Promise<number> {
+    return ((await this.#call('POST', '/api/erase', { word })) as { erasedCount: number }).erasedCount
+  }
+
   async control(id: string, message: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#call('POST', `/api/maintenances/${encodeURIComponent(id)}/control`, message)
   }

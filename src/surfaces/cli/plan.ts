@@ -4,7 +4,7 @@ import process from 'node:process'
 import type { Command } from 'commander'
 import { checkFromFiles, planFromFiles } from '#app/plan-files'
 import { planSvg } from './plan-svg.ts'
-import { renderPlan, renderViolations } from './plan-text.ts'
+import { type Paper, renderPlan, renderViolations } from './plan-text.ts'
 
 const EXIT_BAD_INPUT = 2
 const EXIT_BLOCKED = 3
@@ -69,8 +69,17 @@ async function runPlan({ snapshot, drain, policy, json, svg, solver }: PlanOptio
       return refuse([`--svg: ${svg} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`])
     }
   }
-  process.stdout.write(json ? `${result.json}\n` : renderPlan(result.plan, result.cluster))
+  process.stdout.write(json ? `${result.json}\n` : renderPlan(result.plan, result.cluster, paper()))
   process.exitCode = result.plan.blockers.length > 0 ? EXIT_BLOCKED : 0
+}
+
+const COLUMNS_WITHOUT_TERMINAL = 80
+
+/** No colour where nobody sees it, or where somebody asked for none (no-color.org). */
+function paper(): Paper {
+  const { columns, isTTY } = process.stdout
+  const hasColours = isTTY === true && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'
+  return { columns: isTTY ? columns : COLUMNS_WITHOUT_TERMINAL, hasColours }
 }
 
 async function runCheck({ snapshot, plan, policy, json }: CheckOptions): Promise<void> {

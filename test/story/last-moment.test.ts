@@ -1,0 +1,114 @@
+/** What changes in the second between a look and the act: the look inside the act's own step sees it. */
+import { expect, test } from 'vitest'
+import { brokenIn } from '#app/chaos/end-state'
+import type { NightOptions } from '#app/night/play'
+import { promisesAreQuiet } from '#lab/engine/simulate'
+import { takeFault } from '#lab/faults/apply'
+import { labPorts } from '#lab/ports/lab-ports'
+import type { LabWorld } from '#lab/world/lab-world'
+import type { Ports } from '#ports/all'
+import { leaseOf, playCalm } from './night-kit.ts'
+
+type Before = { readonly step: string; readonly change: (lab: LabWorld) => void }
+
+/** A calm night in which the world changes right before a step, once; and in which some ports are others. */
+function playWith(before: Before | undefined, ports: (lab: LabWorld) => Partial<Ports> = () => ({})) {
+  let world: LabWorld | undefined
+  let isDone = before === undefined
+  const outside: NightOptions['outside'] = async (lab) => {
+    world = lab
+    return { ports: ports(lab), quiet: promisesAreQuiet, close: async () => {} }
+  }
+  const aroundAct = async <T>({ step }: { readonly step: string }, act: () => Promise<T>): Promise<T> => {
+    if (!isDone && step === before?.step && world !== undefined) {
+      isDone = true
+      before.change(world)
+    }
+    return act()
+  }
+  return playCalm({ outside, engine: { aroundAct } }).then((night) => ({ ...night, isDone }))
+}
+
+test('a guest that starts on the node a moment before its shutdown is moved, and not stopped', async () => {
+  const night = await playWith({
+    step: 'shut-down pve3',
+    change: ({ state }) => void takeFault(state, { kind: 'guest-appears', node: 'pve3', vmid: 188 }),
+  })
+  expect(night.isDone).toBe(true)
+  expect(night.ending).toBe('done')
+  expect(brokenIn(night)).toEqual([])
+})
+
+test('Ceph is asked for all OSDs of the node together: each alone may stop long before both may', async () => {
+  let asked = 0
+  const night = await playWith(undefined, (lab) => {
+    const { storage } = labPorts(lab)
+    const okToStop: typeof storage.okToStop = async (osds) =>
+      osds.length > 1 && asked++ < 3 ? { ok: false, text: '12 PGs would become inactive' } : storage.okToStop(osds)
+    return { storage: { ...storage, okToStop } }
+  })
+  const gates = night.rows.flatMap(({ event }) => (event.kind === 'gate-closed' ? event.blockers : []))
+  expect(gates.map(({ kind }) => kind)).toContain('osds-not-ok-to-stop')
+  expect(night.ending).toBe('done')
+  expect(brokenIn(night)).toEqual([])
+})
+
+test('an OSD that goes out right before the lease is given back keeps it', async () => {
+  const night = await playWith({
+    step: 'look at whether the lease of pve3 may go',
+    change: ({ state }) => {
+      const osd = state.ceph === 'none' ? undefined : state.ceph.osds.find(({ host }) => host === 'pve3')
+      if (osd !== undefined) osd.in = false
+    },
+  })
+  expect(night.isDone).toBe(true)
+  expect(night.ending).toBe('stuck')
+  expect(leaseOf(night)).toBeDefined()
+  expect(brokenIn(night)).toEqual([])
+})
+
+test('a BMC that falls silent during the shutdown proves nothing: off is said when it says so', async () => {
+  let state = 'never noted'
+  let asked = 0
+  const night = await playWith(
+    {
+      step: 'note node-off',
+      change: (lab) => {
+        state = lab.state.nodes.pve3?.state ?? 'gone'
+      },
+    },
+    (lab) => {
+      const { bmc } = labPorts(lab)
+      const isGoing = () => lab.state.nodes.pve3?.state === 'shutting-down'
+      const power: typeof bmc.power = async (node) =>
+        isGoing() && asked++ < 9 ? { is: 'unknown', reason: 'no answer' } : bmc.power(node)
+      return { bmc: { ...bmc, power } }
+    },
+  )
+  expect(asked).toBeGreaterThan(0)
+  expect(state).toBe('off')
+  expect(night.ending).toBe('done')
+  expect(brokenIn(night)).toEqual([])
+})
+
+test('power comes on through a BMC that proves itself in that very step, and through no other', async () => {
+  let wrong = 0
+  const trusted: boolean[] = []
+  let isProven = false
+  const night = await playWith(undefined, (lab) => {
+    const { bmc } = labPorts(lab)
+    const identity: typeof bmc.identity = async (node) => {
+      const isOther = lab.state.nodes.pve3?.state === 'off' && wrong++ < 3
+      isProven = !isOther
+      return isOther ? { systemUuid: 'another-s', serial: 'unknown' } : bmc.identity(node)
+    }
+    const powerOn: typeof bmc.powerOn = async (node) => {
+      trusted.push(isProven)
+      return bmc.powerOn(node)
+    }
+    return { bmc: { ...bmc, identity, powerOn } }
+  })
+  expect(wrong).toBeGreaterThan(2)
+  expect(trusted).toEqual([true])
+  expect(night.ending).toBe('done')
+})
