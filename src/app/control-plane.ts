@@ -7,7 +7,7 @@ import type { MaintenanceView } from '#domain/view'
 import type { AlertReceiver } from './alerts.ts'
 import type { EvidenceDesk } from './evidence/desk.ts'
 import type { Rehearses } from './rehearsal/live-rehearsals.ts'
-import type { MonthQuery, ReportFile, ReportQuery } from './report-query.ts'
+import type { DraftQuery, MonthQuery, ReportFile, ReportQuery } from './report-query.ts'
 
 export type MaintenanceHead = {
   readonly id: MaintenanceId
@@ -65,6 +65,8 @@ export type ControlPlane = {
   findings(): Promise<readonly Finding[]>
   /** A customer's report from the journal as it stands, in any form and language. Undefined: there is nothing about him. */
   reportAs(query: ReportQuery): Promise<ReportFile | undefined>
+  /** A draft of the public story, anonymised; nothing is posted by itself. Undefined: no such maintenance. */
+  publicDraft(query: DraftQuery): Promise<ReportFile | undefined>
   /** Monthly reports of invisible work, a file a customer. Undefined: no such month. */
   monthReports(query: MonthQuery): AsyncIterable<ReportFile> | undefined
   /** The finished page for one customer, as it was published. */

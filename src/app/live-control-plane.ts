@@ -80,6 +80,7 @@ export function liveControlPlane(
     report: parts.readPage,
     reportAs: reports.report,
     monthReports: reports.month,
+    publicDraft: reports.draft,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     rehearse: liveRehearsals(parts),
     ...(parts.evidence === undefined ? {} : { evidence: parts.evidence }),

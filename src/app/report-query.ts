@@ -25,4 +25,13 @@ export type MonthQuery = {
   readonly language?: Customer['language']
 }
 
+export const DRAFT_FORMS = ['md', 'svg'] as const
+
+/** The public story of a maintenance, anonymised, for a person to edit. */
+export type DraftQuery = {
+  readonly maintenance: MaintenanceId
+  readonly form: (typeof DRAFT_FORMS)[number]
+  readonly language: Customer['language']
+}
+
 export type ReportFile = { readonly name: string; readonly type: string; readonly bytes: Uint8Array }

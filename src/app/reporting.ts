@@ -16,18 +16,23 @@ import { toHtml } from '#tell/document/to-html'
 import { toMarkdown } from '#tell/document/to-markdown'
 import { beganIn, type MonthSpan, type MonthStory, monthSpan, monthStory, storiesByCustomer } from '#tell/month/decide'
 import { monthReportOf, monthSummaryOf } from '#tell/month/report'
+import { publicStory } from '#tell/public/decide'
+import { publicCard, publicMarkdown } from '#tell/public/draft'
 import { reportOf } from '#tell/report'
 import { summaryOf } from '#tell/summary'
-import type { MonthForm, MonthQuery, ReportFile, ReportForm, ReportQuery } from './report-query.ts'
+import type { DraftQuery, MonthForm, MonthQuery, ReportFile, ReportForm, ReportQuery } from './report-query.ts'
 
 export type Reporting = {
   /** Undefined: no such maintenance, or it has nothing about this customer. */
   report(query: ReportQuery): Promise<ReportFile | undefined>
+  /** Undefined: no such maintenance. */
+  draft(query: DraftQuery): Promise<ReportFile | undefined>
   /** One file a customer: those whom a maintenance of the month concerned, or the one who is asked for. Undefined: no such month. */
   month(query: MonthQuery): AsyncIterable<ReportFile> | undefined
 }
 
-const TYPES: Record<ReportForm, string> = {
+const TYPES: Record<ReportForm | 'svg', string> = {
+  svg: 'image/svg+xml',
   html: 'text/html; charset=utf-8',
   pdf: 'application/pdf',
   json: 'application/json; charset=utf-8',
@@ -61,6 +66,16 @@ export function reporting(parts: ReportingParts): Reporting {
       if (story === undefined) return undefined
       const bytes = await written(story, { rows, form, printer, inventory })
       return { name: `${fileName(maintenance)}--${fileName(customer)}.${form}`, type: TYPES[form], bytes }
+    },
+    async draft({ maintenance, form, language }) {
+      const rows = await journal.read(maintenance)
+      const customers = await Promise.all(customersIn(rows).map((id) => customerOf(inventory, id)))
+      const story = publicStory(rows, customers)
+      if (story === undefined) return undefined
+      const { hoster, simulated } = inventory
+      const options = { language, hoster, simulated }
+      const words = form === 'md' ? publicMarkdown(story, options) : publicCard(story, options)
+      return { name: `${fileName(maintenance)}--public.${form}`, type: TYPES[form], bytes: bytesOf(words) }
     },
     month(query) {
       const span = monthSpan(query.month)

@@ -371,6 +371,7 @@ export class NightControlPlane implements ControlPlane {
     guests: async () => [],
   })
   readonly reportAs: ControlPlane['reportAs'] = this.#reports.report
+  readonly publicDraft: ControlPlane['publicDraft'] = this.#reports.draft
   readonly monthReports: ControlPlane['monthReports'] = this.#reports.month
 
   async keepPhoto(_: MaintenanceId, photo: { readonly name: string }): Promise<string> {

@@ -11,29 +11,52 @@ import { leaseOf, playCalm } from './night-kit.ts'
 
 type Before = { readonly step: string; readonly change: (lab: LabWorld) => void }
 
-/** A calm night in which the world changes right before a step, once; and in which some ports are others. */
-function playWith(before: Before | undefined, ports: (lab: LabWorld) => Partial<Ports> = () => ({})) {
+/** A calm night in which the world changes right before some steps, once each; and in which some ports are others. */
+function playWith(all: readonly Before[], ports: (lab: LabWorld) => Partial<Ports> = () => ({})) {
   let world: LabWorld | undefined
-  let isDone = before === undefined
+  const waiting = new Set(all)
   const outside: NightOptions['outside'] = async (lab) => {
     world = lab
     return { ports: ports(lab), quiet: promisesAreQuiet, close: async () => {} }
   }
   const aroundAct = async <T>({ step }: { readonly step: string }, act: () => Promise<T>): Promise<T> => {
-    if (!isDone && step === before?.step && world !== undefined) {
-      isDone = true
+    for (const before of waiting) {
+      if (before.step !== step || world === undefined) continue
+      waiting.delete(before)
       before.change(world)
     }
     return act()
   }
-  return playCalm({ outside, engine: { aroundAct } }).then((night) => ({ ...night, isDone }))
+  return playCalm({ outside, engine: { aroundAct } }).then((night) => ({ ...night, isDone: waiting.size === 0 }))
 }
 
+const appears = ({ state }: LabWorld) => void takeFault(state, { kind: 'guest-appears', node: 'pve3', vmid: 188 })
+
+test('a guest that the list does not show is on the node by the node’s own word: it is not empty', async () => {
+  let runsOn: readonly string[] | undefined
+  const night = await playWith(
+    [
+      { step: 'look at whether pve3 is empty', change: appears },
+      {
+        step: 'note node-empty',
+        change: ({ state }) => {
+          runsOn = state.guests['188']?.runsOn
+        },
+      },
+    ],
+    (lab) => {
+      const { hypervisor } = labPorts(lab)
+      return { hypervisor: { ...hypervisor, listedOn: async () => [] } }
+    },
+  )
+  expect(night.isDone).toBe(true)
+  expect(runsOn).toHaveLength(1)
+  expect(runsOn).not.toContain('pve3')
+  expect(brokenIn(night)).toEqual([])
+})
+
 test('a guest that starts on the node a moment before its shutdown is moved, and not stopped', async () => {
-  const night = await playWith({
-    step: 'shut-down pve3',
-    change: ({ state }) => void takeFault(state, { kind: 'guest-appears', node: 'pve3', vmid: 188 }),
-  })
+  const night = await playWith([{ step: 'shut-down pve3', change: appears }])
   expect(night.isDone).toBe(true)
   expect(night.ending).toBe('done')
   expect(brokenIn(night)).toEqual([])
@@ -41,7 +64,7 @@ test('a guest that starts on the node a moment before its shutdown is moved, and
 
 test('Ceph is asked for all OSDs of the node together: each alone may stop long before both may', async () => {
   let asked = 0
-  const night = await playWith(undefined, (lab) => {
+  const night = await playWith([], (lab) => {
     const { storage } = labPorts(lab)
     const okToStop: typeof storage.okToStop = async (osds) =>
       osds.length > 1 && asked++ < 3 ? { ok: false, text: '12 PGs would become inactive' } : storage.okToStop(osds)
@@ -54,13 +77,11 @@ test('Ceph is asked for all OSDs of the node together: each alone may stop long 
 })
 
 test('an OSD that goes out right before the lease is given back keeps it', async () => {
-  const night = await playWith({
-    step: 'look at whether the lease of pve3 may go',
-    change: ({ state }) => {
-      const osd = state.ceph === 'none' ? undefined : state.ceph.osds.find(({ host }) => host === 'pve3')
-      if (osd !== undefined) osd.in = false
-    },
-  })
+  const goesOut = ({ state }: LabWorld) => {
+    const osd = state.ceph === 'none' ? undefined : state.ceph.osds.find(({ host }) => host === 'pve3')
+    if (osd !== undefined) osd.in = false
+  }
+  const night = await playWith([{ step: 'look at whether the lease of pve3 may go', change: goesOut }])
   expect(night.isDone).toBe(true)
   expect(night.ending).toBe('stuck')
   expect(leaseOf(night)).toBeDefined()
@@ -71,12 +92,14 @@ test('a BMC that falls silent during the shutdown proves nothing: off is said wh
   let state = 'never noted'
   let asked = 0
   const night = await playWith(
-    {
-      step: 'note node-off',
-      change: (lab) => {
-        state = lab.state.nodes.pve3?.state ?? 'gone'
+    [
+      {
+        step: 'note node-off',
+        change: (lab) => {
+          state = lab.state.nodes.pve3?.state ?? 'gone'
+        },
       },
-    },
+    ],
     (lab) => {
       const { bmc } = labPorts(lab)
       const isGoing = () => lab.state.nodes.pve3?.state === 'shutting-down'
@@ -95,7 +118,7 @@ test('power comes on through a BMC that proves itself in that very step, and thr
   let wrong = 0
   const trusted: boolean[] = []
   let isProven = false
-  const night = await playWith(undefined, (lab) => {
+  const night = await playWith([], (lab) => {
     const { bmc } = labPorts(lab)
     const identity: typeof bmc.identity = async (node) => {
       const isOther = lab.state.nodes.pve3?.state === 'off' && wrong++ < 3

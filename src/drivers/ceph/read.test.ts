@@ -122,3 +122,11 @@ describe('what ceph prints is a value or a DriverError', () => {
     expect(readLeaseText('read', LEASE).owner).toBe('us')
   })
 })
+
+test('ok-to-stop is a yes only for all the OSDs that were asked for', () => {
+  const stdout = recording('oktostop.yes')
+  const ask = (...osds: readonly number[]) => readOkToStop('ask', osds, { code: 0, stdout, stderr: '', tookMs: 1 })
+  expect(ask(2, 3).ok).toBe(true)
+  expect(ask(2, 3, 4)).toEqual({ ok: false, text: 'Ceph answered for other OSDs than we asked' })
+  expect(ask(7).ok).toBe(false)
+})

@@ -2,9 +2,11 @@
  * Who is alive: every worker holds a session advisory lock on its executor id, on a connection of its own. A worker whose lock can
  * be taken is dead, and its sagas may be taken up.
  */
+import { performance } from 'node:perf_hooks'
 import pg from 'pg'
 
 const RETRY_MS = 500
+const BEAT_MS = 1_000
 const CONNECT_LIMIT_MS = 5_000
 const ANSWER_LIMIT_MS = 5_000
 /** No executor's: those begin with a pid. */
@@ -23,6 +25,9 @@ export class WorkerLock {
   #held: Promise<void> = Promise.resolve()
   /** Counts losses: a run that began before a loss asks whether it still owns its saga. */
   lossCount = 0
+  /** When the lock was last known to be ours, by `performance.now()`, which goes on while a process stands still. */
+  provenAtMs = Number.NEGATIVE_INFINITY
+  #beats: NodeJS.Timeout | undefined
 
   constructor(options: { readonly url: string; readonly id: string; readonly log: (text: string) => void }) {
     this.#url = options.url
@@ -42,15 +47,18 @@ export class WorkerLock {
     client.on('error', () => {})
     try {
       await client.connect()
+      // A process that stands still (stopped, swapping, a paused container) answers keepalives all the same: its silence ends it.
       await client.query(`set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 2;
-        set tcp_user_timeout = '${SILENT_PEER_LIMIT_S}s'`)
+        set tcp_user_timeout = '${SILENT_PEER_LIMIT_S}s'; set idle_session_timeout = '${SILENT_PEER_LIMIT_S}s'`)
       if (!(await tryLock(client, this.#id))) throw new Error(`another process holds the executor id ${this.#id}`)
     } catch (error) {
       await client.end().catch(() => {})
       throw error
     }
     this.#client = client
+    this.provenAtMs = performance.now()
     client.on('end', () => this.#lost(client))
+    this.#beats ??= setInterval(() => void this.beat(), BEAT_MS).unref()
   }
 
   /** Resolves while the lock is held; a worker that lost it begins nothing until it has it again. */
@@ -62,10 +70,16 @@ export class WorkerLock {
   async beat(): Promise<void> {
     const client = this.#client
     if (!client) return
-    await client.query('select 1').catch(() => {
-      client.end().catch(() => {})
-      this.#lost(client)
-    })
+    const askedAtMs = performance.now()
+    await client.query('select 1').then(
+      () => {
+        this.provenAtMs = askedAtMs
+      },
+      () => {
+        client.end().catch(() => {})
+        this.#lost(client)
+      },
+    )
   }
 
   /** Runs `takeOver` when the other worker is dead; false when it lives. Its lock is held meanwhile, so that one taker is enough. */
@@ -99,6 +113,7 @@ export class WorkerLock {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    clearInterval(this.#beats)
     await this.#client?.end().catch(() => {})
   }
 

@@ -7,7 +7,7 @@ import { type LabLink, untilItAnswers } from './link.ts'
 type Time = { readonly nowMs: number }
 
 /** `isPatient`: asked before every wait; who is patient is answered in time, and no time passes for his sake. */
-export function labClock(link: LabLink, isPatient: () => boolean = () => false): Clock {
+export function labClock(link: LabLink, isPatient: () => boolean | Promise<boolean> = () => false): Clock {
   return {
     nowMs: async () => (await untilItAnswers(() => link.get<Time>('/time'))).nowMs,
     async sleepUntil(atMs, quit) {
@@ -17,7 +17,7 @@ export function labClock(link: LabLink, isPatient: () => boolean = () => false):
       // The lab answers after at most a second of real time, reached or not.
       let deadline: Deadline | undefined
       for (let untilMs = atMs, leftMs = 1; leftMs > 0 && quit?.aborted !== true; ) {
-        const wait = { untilMs, patient: isPatient(), id }
+        const wait = { untilMs, patient: await isPatient(), id }
         const { nowMs } = await untilItAnswers(() => link.post<Time>('/time/wait', wait))
         deadline ??= deadlineAt(atMs, nowMs)
         leftMs = deadline.leftMs(nowMs)

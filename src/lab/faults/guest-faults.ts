@@ -54,6 +54,7 @@ export const GUEST_FAULTS: FaultTable<GuestFaults> = {
     const guest = guestAt(world, vmid)
     guest.spec = { ...guest.spec, onboot: true }
   },
+  'guest-deleted': (world, { guest: vmid }) => deleteGuest(world, guestAt(world, vmid)),
   'guest-stops-slowly': (world, { guest, s }) => {
     guestAt(world, guest).stopS = s
   },
@@ -71,6 +72,15 @@ export const GUEST_FAULTS: FaultTable<GuestFaults> = {
     const target = to ?? targetFor(world, guest, guest.node)
     if (target !== undefined) moveByHa(world, guest, target)
   },
+}
+
+/** Refused while it is locked, as Proxmox does; its rules forget it. */
+function deleteGuest(world: World, guest: WorldGuest): void {
+  if (guest.lock !== undefined) return
+  const { vmid } = guest.spec
+  delete world.guests[vmid]
+  world.deleted = [...(world.deleted ?? []), guest]
+  world.rules = world.rules.map((rule) => ({ ...rule, guests: rule.guests.filter((one) => one !== vmid) }))
 }
 
 type Outsider = { readonly node: NodeName; readonly vmid: Vmid | undefined; readonly memoryBytes: number }

@@ -114,6 +114,8 @@ export const FAULT_FIELDS = {
   'failback-off': z.object({ guest }),
   /** A stopped guest that its node starts at power-on. */
   'starts-with-node': z.object({ guest }),
+  /** Its owner stops it and deletes it: a wish of his, and nobody's loss. */
+  'guest-deleted': z.object({ guest }),
   'guest-stops-slowly': z.object({ guest, s: seconds.default(240) }),
   'target-filled': z.object({ node, memoryBytes: z.int().positive().optional() }),
   'ha-moves': z.object({ guest, to: node.optional() }),

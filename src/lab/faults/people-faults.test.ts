@@ -183,6 +183,7 @@ const ENDS_WITH_ITSELF = [
     'pending-kernel',
     'mended',
     'task-vanishes',
+    'guest-deleted',
     'dimm-missing-after-repair',
     'after-repair',
   ],

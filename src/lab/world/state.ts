@@ -24,6 +24,8 @@ export type World = {
   nodes: Record<string, WorldNode>
   /** Key: the vmid as text. */
   guests: Record<string, WorldGuest>
+  /** Those that their owners deleted: what was measured of them stays true. */
+  deleted?: WorldGuest[]
   rules: Rule[]
   /** Key: UPID; in the order they began. */
   tasks: Record<string, WorldTask>
@@ -180,6 +182,8 @@ export type WorldNode = {
   cpuCores: number
   cpuModel?: string
   memoryBytes: number
+  /** With DIMMs that a repair lost; absent: none. */
+  lostMemoryBytes?: number
   memoryUsedBytes: number
   linkBitsPerSecond: number
   /** The part of its link that streams get; absent: 0.88, the contracts' 8.8 of 10 Gbit/s. */

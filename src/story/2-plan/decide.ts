@@ -6,7 +6,7 @@ import type { Guest } from '#domain/guest'
 import type { NodeName, PlanId } from '#domain/ids'
 import { DEFAULT_FORECAST_MODEL, type ForecastModel, type Plan, type Stay, type Violation } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
-import type { Board } from './board.ts'
+import { Board } from './board.ts'
 import { lowerBoundS } from './bound.ts'
 import { brokenBefore } from './broken-before.ts'
 import { afterOf, bestDraft, type Draft } from './draft.ts'
@@ -66,7 +66,8 @@ export function proposePlan(request: PlanRequest): Plan {
     moves: moves.map(toMove),
     stays: [...staysOf(draft.board, drain, left.reasonOf), ...stopped.stays],
     makespanS: roundS(makespanS),
-    lowerBoundS: floorS(lowerBoundS(draft.board, model)),
+    // Of the observation alone, whatever the draft was allowed.
+    lowerBoundS: floorS(lowerBoundS(new Board({ cluster, drain, policy }), model)),
     bytesMoved: drafts.reduce((sum, move) => sum + bytesOf(move), 0),
     parallelMigrations: parallel,
     model,

@@ -3,6 +3,7 @@ import type { NodeName, Vmid } from '#domain/ids'
 import type { Plan } from '#domain/plan'
 import { Board, type BoardInput, type Unit } from './board.ts'
 import { isLess } from './forecast.ts'
+import { keepReserve } from './keep-reserve.ts'
 import { type Order, orderMoves } from './order.ts'
 import { type Ordering, place } from './place.ts'
 import { checkReserve, type Reserve } from './reserve.ts'
@@ -34,7 +35,8 @@ const LARGE_GUESTS = 400
 export function bestDraft(input: BoardInput, reserveNodes: number, ends?: Ends): Draft {
   const strict = bestOfStrict(input, reserveNodes)
   const isMoreTried = isAnyCrowded(strict) && (isAnyOver(strict.board) || !isLarge(input))
-  const own = isMoreTried ? better(strict, bestOfLax(input, reserveNodes)) : strict
+  const found = isMoreTried ? better(strict, bestOfLax(input, reserveNodes)) : strict
+  const own = isReserveOpen(found, reserveNodes) ? better(found, draftKeepingReserve(found)) : found
   return ends === undefined ? own : better(own, draftTo(laxly(input), reserveNodes, ends))
 }
 
@@ -57,6 +59,27 @@ function bestOfStrict(input: BoardInput, reserveNodes: number): Draft {
   }
   if (!isAnyCrowded(best) || best.board.units.length > SHUFFLED_UNITS_LIMIT) return best
   return better(best, draftByShuffle(input, reserveNodes))
+}
+
+/** Unmet, and not for what is missing in sum, which no other targets would change. More than one node at once is left to chance. */
+const isReserveOpen = ({ board, reserve }: Draft, reserveNodes: number): boolean =>
+  !reserve.holds &&
+  reserve.memoryShortBytes + reserve.cpuShortCores === 0 &&
+  reserveNodes === 1 &&
+  !isLarge(board.input)
+
+function draftKeepingReserve(draft: Draft): Draft {
+  const board = new Board(draft.board.input)
+  for (const unit of board.units) {
+    const end = draft.board.at[unit.index] ?? unit.home
+    if (end !== unit.home) board.relocate(unit, end)
+  }
+  if (!keepReserve(board, leavingOf(board))) return draft
+  const ends = board.units.flatMap((unit) => {
+    const { name } = board.node(board.placeOf(unit))
+    return unit.guests.map(({ vmid }) => [vmid, name] as const)
+  })
+  return draftTo(board.input, 1, new Map(ends))
 }
 
 const isLarge = ({ cluster }: BoardInput): boolean => cluster.guests.length > LARGE_GUESTS

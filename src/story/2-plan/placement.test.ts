@@ -208,6 +208,23 @@ describe('what comes first', () => {
     expect(targets(drained(aCluster(three, guests)))).toEqual({ 101: 'pve3' })
   })
 
+  test('a reserve that another target keeps is kept, at the cost of balance', () => {
+    const nodes = ['pve1', 'pve2', 'pve3', 'pve4', 'pve5'].map((name) => node(name))
+    const guests = [
+      guest(101, 'pve1', 10),
+      guest(201, 'pve2', 5),
+      guest(301, 'pve3', 20),
+      guest(401, 'pve4', 20),
+      guest(501, 'pve5', 20),
+    ]
+    // On pve2, the emptiest, 101 would take the only place that 401 has where pve4 fails.
+    const rules = [keepApart(101, 401), pin([401], ['pve2', 'pve4'])]
+    const plan = drained(aCluster(nodes, guests, rules), { reserveNodes: 'auto' })
+    expect(kinds(plan)).toEqual([])
+    expect(plan.spare).toEqual({ nodesThatMayFail: 1 })
+    expect(targets(plan)).toEqual({ 101: 'pve3' })
+  })
+
   test('guests leave although the reserve is unmet then, which is a blocker with what would lift it', () => {
     const nodes = ['pve1', 'pve2', 'pve3', 'pve4', 'pve5'].map((name) => node(name))
     const guests = [

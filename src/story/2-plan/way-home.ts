@@ -98,12 +98,28 @@ function faultOf(board: Board, guest: Guest, home: NodeName): Why | undefined {
   if (!source.online)
     return { kind: 'node-offline', text: `${source.name} is offline: from there it can only be recovered` }
   const [own] = guestFaults(guest, policy)
-  if (own !== undefined) return { kind: own, text: own }
+  if (own !== undefined) return { kind: own, text: (WORDS[own] ?? unsaid)(guest, home) }
   const index = board.indexOf(home)
   if (!board.takers.includes(index)) return { kind: 'no-target', text: whyTakesNothing(board, index) }
   const [lacking] = targetFaults({ guest, source, target: board.node(index), pins: board.pins, policy })
-  return lacking === undefined ? undefined : { kind: lacking, text: `${lacking} on ${home}` }
+  return lacking === undefined ? undefined : { kind: lacking, text: (WORDS[lacking] ?? unsaid)(guest, home) }
 }
+
+type Words = (guest: Guest, home: NodeName) => string
+
+const WORDS: Partial<Record<BlockerKind, Words>> = {
+  'guest-not-movable': () => 'its owner forbids moves',
+  'guest-locked': ({ lock }) => `it is locked (${lock})`,
+  passthrough: ({ node }) => `it uses hardware of ${node}`,
+  'restart-not-allowed': () => 'it is a container, and nobody allowed a restart',
+  pinned: (_, home) => `a pin rule does not name ${home}`,
+  'storage-missing': (_, home) => `${home} lacks its storage`,
+  'bridge-missing': (_, home) => `${home} lacks its bridge`,
+  'cpu-model': (_, home) => `${home} has another CPU model, and nobody allowed a restart`,
+  'qemu-older-on-target': (_, home) => `${home} has an older QEMU`,
+}
+
+const unsaid: Words = (_, home) => `${home} cannot take it`
 
 function whyTakesNothing(board: Board, index: number): string {
   const node = index < 0 ? undefined : board.node(index)

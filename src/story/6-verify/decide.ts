@@ -125,12 +125,19 @@ export function evidenceOf(before: Hardware, after: Hardware, soakS: number, fan
   const count = (all: Known<readonly unknown[]>) => (all === 'unknown' ? 'not seen' : `${all.length}`)
   const werePcieErrorsSeen = before.pcieCorrectedErrorCount !== 'unknown' && after.pcieCorrectedErrorCount !== 'unknown'
   return [
-    `hardware as before: DIMMs ${count(after.dimms)}, disks ${count(after.disks)}, NICs ${count(after.nics)}, fans ${count(after.fans)}`,
+    `${wordOnHardware(before, after)}: DIMMs ${count(after.dimms)}, disks ${count(after.disks)}, NICs ${count(after.nics)}, fans ${count(after.fans)}`,
     fanCount === 0 ? 'fans: not seen' : `${fanCount} fans in band for ${Math.round(soakS / 60)} min`,
     'event log clean since the repair',
     werePcieErrorsSeen ? 'PCIe errors: none new' : 'PCIe error counts: not seen',
     ...(after.clockSkewMs === 'unknown' ? ['clock: not seen'] : [`clock ${Math.round(after.clockSkewMs)} ms off`]),
   ]
+}
+
+/** What differs and is here all the same was lifted by an approver: it is not as it was, and nobody is told that it were. */
+function wordOnHardware(before: Hardware, after: Hardware): string {
+  const differing = hardwareBlockers('' as NodeName, before, after).filter(({ kind }) => kind === 'hardware-differs')
+  if (differing.length === 0) return 'hardware as before'
+  return `hardware not as before (${differing.map(({ text }) => text).join('; ')}), let pass by an approver`
 }
 
 /** The node's own word beside the BMC's: each knows parts that the other does not. */

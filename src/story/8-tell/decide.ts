@@ -191,7 +191,7 @@ function verifiedOf(rows: readonly JournalRow[]): {
   return { is: last.event.kind === 'verified' ? 'passed' : 'failed', entries: [last.seq] }
 }
 
-function repairsOf(rows: readonly JournalRow[], redact: Redact): readonly RepairStory[] {
+export function repairsOf(rows: readonly JournalRow[], redact: Redact): readonly RepairStory[] {
   const issued = new Map(eventsOf(rows, 'work-order-issued').map((told) => [told.event.order.id, told]))
   return eventsOf(rows, 'work-order-answered').map(({ seq, atMs, event: { answer } }) => {
     const order = issued.get(answer.order)

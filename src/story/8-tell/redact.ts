@@ -28,4 +28,4 @@ export function redactFor(customer: Customer, customers: readonly Customer[], or
   return (text) => patterns.reduce((rest, pattern) => rest.replace(pattern, MASK), text)
 }
 
-const escapeForPattern = (word: string) => word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+export const escapeForPattern = (word: string) => word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')

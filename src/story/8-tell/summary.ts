@@ -95,7 +95,7 @@ export function sawOf({ story, words, formats }: Telling): string {
 }
 
 /** A finding names its part as the BMC does; the reader wants to know what kind of thing that is. */
-function partWord(part: string): PartWord {
+export function partWord(part: string): PartWord {
   if (part === 'node') return 'hardware'
   if (/fan/i.test(part)) return 'fan'
   if (/^(psu|ps\d|power)/i.test(part)) return 'psu'

@@ -1,13 +1,24 @@
 /** The JSON routes: what the CLI and other programs use. */
 import { Readable } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ControlPlane, MaintenanceHead } from '#app/control-plane'
 import type { ReportFile } from '#app/report-query'
 import { ACTIONS, can } from '#domain/can'
 import { customerId } from '#domain/ids'
 import { statusOf, waitingIn } from '#domain/status'
 import { headOf, reportOf, type SeenKeys, sendAnswer, sendControl } from './act.ts'
-import { afterSeqOf, answerOf, controlOf, idOf, keyOf, monthFormOf, releaseOf, reportFormOf, startOf } from './input.ts'
+import {
+  afterSeqOf,
+  answerOf,
+  controlOf,
+  draftFormOf,
+  idOf,
+  keyOf,
+  monthFormOf,
+  releaseOf,
+  reportFormOf,
+  startOf,
+} from './input.ts'
 import { notFound, notNow, ProblemError } from './problem.ts'
 import { ALERTS_PATH } from './routes-alerts.ts'
 
@@ -96,8 +107,13 @@ export function addReportRoutes(server: FastifyInstance, controlPlane: ControlPl
     }
     const file = await controlPlane.reportAs({ maintenance: id, customer, form, ...(language && { language }) })
     if (file === undefined) throw notFound(`report for ${customer}`)
-    const header = `inline; filename="${file.name}"`
-    return reply.type(file.type).header('content-disposition', header).send(Buffer.from(file.bytes))
+    return sendFile(reply, file)
+  })
+
+  server.get('/api/maintenances/:id/public', async (request, reply) => {
+    const file = await controlPlane.publicDraft({ maintenance: idOf(request.params), ...draftFormOf(request.query) })
+    if (file === undefined) throw notFound('such a maintenance')
+    return sendFile(reply, file)
   })
 
   /** A line a customer: there may be thousands, and none waits for the others. */
@@ -114,6 +130,9 @@ export function addReportRoutes(server: FastifyInstance, controlPlane: ControlPl
     return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(files)))
   })
 }
+
+const sendFile = (reply: FastifyReply, { name, type, bytes }: ReportFile) =>
+  reply.type(type).header('content-disposition', `inline; filename="${name}"`).send(Buffer.from(bytes))
 
 async function* lines(files: AsyncIterable<ReportFile>): AsyncIterable<string> {
   for await (const { name, type, bytes } of files) {

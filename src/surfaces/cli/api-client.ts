@@ -121,8 +121,15 @@ export class ApiClient {
     return ((await this.#call('POST', '/api/maintenances', request)) as { id: string }).id
   }
 
-  async report(id: string, customer: string, query: URLSearchParams): Promise<Uint8Array> {
-    const path = `/api/maintenances/${encodeURIComponent(id)}/reports/${encodeURIComponent(customer)}?${query}`
+  report(id: string, customer: string, query: URLSearchParams): Promise<Uint8Array> {
+    return this.#file(`/api/maintenances/${encodeURIComponent(id)}/reports/${encodeURIComponent(customer)}?${query}`)
+  }
+
+  publicDraft(id: string, query: URLSearchParams): Promise<Uint8Array> {
+    return this.#file(`/api/maintenances/${encodeURIComponent(id)}/public?${query}`)
+  }
+
+  async #file(path: string): Promise<Uint8Array> {
     const response = await this.#fetch(path, { method: 'GET', signal: AbortSignal.timeout(ANSWER_LIMIT_MS) })
     if (!response.ok) throw problemOf(response.status, await response.text())
     return new Uint8Array(await response.arrayBuffer())

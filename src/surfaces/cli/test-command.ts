@@ -38,11 +38,19 @@ export function addTestCommand(program: Command): void {
       'only the contracts over real daemons (Ceph, IPMI BMCs, sshd, Prometheus, QEMU guests), one file at a time (Debian, root)',
     )
     .option('--chaos', 'only the nightly set: everything dies, repeats itself and is refused, at every moment')
-    .option('--seed <N>', 'with --chaos: chance', '1')
+    .option('--planted', 'only the planted bugs: does some test notice each? (half an hour; filters are their names)')
+    .option('--sample <N>', 'with --planted: only so many, drawn by the seed')
+    .option('--seed <N>', 'with --chaos or --planted: chance', '1')
     .option('--trials <N>', 'with --chaos: at most so many a night in memory, drawn by the seed (default: all)')
+    .option('--kills <N>', 'with --chaos: so many times -9 over the wire', '200')
+    .option('--only <PART>', 'with --chaos: memory, or wire')
     .option('--trial <NAME>', 'with --chaos: one trial again, as it was named')
-    .option('--json', 'with --chaos: figures as one JSON object')
+    .option('--json', 'with --chaos or --planted: figures as one JSON object')
     .action(async (filters: string[], options: Options) => {
+      if (options.planted) {
+        process.exitCode = await plantedBugs(filters, options)
+        return
+      }
       const run = options.chaos ? chaosRun(options) : options.real ? realOnes(filters) : everything(filters)
       process.exitCode = (await run) ? 0 : 1
     })
@@ -51,21 +59,49 @@ export function addTestCommand(program: Command): void {
 type Options = {
   readonly real?: boolean
   readonly chaos?: boolean
+  readonly planted?: boolean
+  readonly sample?: string
   readonly seed: string
   readonly trials?: string
   readonly trial?: string
+  readonly kills: string
+  readonly only?: string
   readonly json?: boolean
 }
 
 /** Loaded only when it is asked for: it brings the whole lab along. */
-async function chaosRun({ seed, trials, trial, json = false }: Options): Promise<boolean> {
-  const faults = Object.entries({ seed, trials }).flatMap(([name, text]) =>
+async function chaosRun({ seed, trials, trial, kills, only, json = false }: Options): Promise<boolean> {
+  const faults = Object.entries({ seed, trials, kills }).flatMap(([name, text]) =>
     text === undefined || /^\d{1,9}$/.test(text) ? [] : [`--${name}: a whole number, not "${text}"`],
   )
+  if (only !== undefined && only !== 'memory' && only !== 'wire') faults.push(`--only: memory or wire, not "${only}"`)
   if (faults.length > 0) throw new BadInput(faults)
   const { chaos, replayTrial } = await import('./test-chaos.ts')
   if (trial !== undefined) return replayTrial(trial, json)
-  return chaos({ json, seed: Number(seed), perNight: trials === undefined ? undefined : Number(trials) })
+  const perNight = trials === undefined ? undefined : Number(trials)
+  return chaos({
+    json,
+    seed: Number(seed),
+    perNight,
+    kills: Number(kills),
+    only: only as 'memory' | 'wire' | undefined,
+  })
+}
+
+/** Beside the tests, and not a part of us: it plants its bugs in a copy of all sources. */
+function plantedBugs(ids: readonly string[], { seed, sample, json = false }: Options): Promise<number> {
+  const faults = Object.entries({ seed, sample }).flatMap(([name, text]) =>
+    text === undefined || /^\d{1,9}$/.test(text) ? [] : [`--${name}: a whole number, not "${text}"`],
+  )
+  if (faults.length > 0) throw new BadInput(faults)
+  const chosen = [...ids, '--seed', seed, ...(sample === undefined ? [] : ['--sample', sample])]
+  const program = join(ROOT, 'test', 'planted', 'run.ts')
+  const args = ['--disable-warning=ExperimentalWarning', program, ...chosen, ...(json ? ['--json'] : [])]
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' })
+    child.once('error', reject)
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
 }
 
 async function everything(filters: readonly string[]): Promise<boolean> {
