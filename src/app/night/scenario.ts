@@ -13,15 +13,17 @@ export type Scenario = {
   readonly seed: number
   readonly policy: Partial<StoryPolicy>
   readonly storage: Partial<StorageOptions>
+  readonly startAtMs?: number
 }
 
-/** cluster.json: a whole snapshot, or `{ "base": "../clusters/x.json", "patch": {…} }` (RFC 7396), with `seed`, `story` policy, and `storage`: what our rights reach in Ceph. */
+/** cluster.json: a whole snapshot, or `{ "base": "../clusters/x.json", "patch": {…} }` (RFC 7396), with `seed`, `story` policy, `storage`: what our rights reach in Ceph, and `startAtMs`. */
 type ClusterFile = {
   readonly base?: string
   readonly patch?: unknown
   readonly seed?: number
   readonly story?: Partial<StoryPolicy>
   readonly storage?: Partial<StorageOptions>
+  readonly startAtMs?: number
 }
 
 /** Throws with the file's name when something in the folder is wrong. */
@@ -40,6 +42,7 @@ export function readScenario(folder: string): Scenario {
       seed: file.seed ?? 1,
       policy: file.story ?? {},
       storage: file.storage ?? {},
+      ...(file.startAtMs === undefined ? {} : { startAtMs: file.startAtMs }),
     }
   } catch (error) {
     throw new Error(`${scriptPath}: ${error instanceof Error ? error.message : error}`)

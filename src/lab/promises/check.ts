@@ -2,9 +2,16 @@
 import type { World, WorldCommand, WorldEvent } from '#lab/world/state'
 import { checkAllGuests, checkGuest, checkMove, checkPause, checkTogether, expectTold } from './guest-promises.ts'
 import { checkIntent } from './intent-promise.ts'
-import { checkInterlock, expectWithdrawn } from './interlock-promise.ts'
+import { checkHands, checkInterlock, expectWithdrawn } from './interlock-promise.ts'
 import { checkFlagCommand, checkLease } from './noout-promise.ts'
-import { checkHardOff, checkOsds, checkShutdown, checkTwoAway, checkWhoseBmc } from './power-promises.ts'
+import {
+  checkHardOff,
+  checkOsds,
+  checkSharedCeph,
+  checkShutdown,
+  checkTwoAway,
+  checkWhoseBmc,
+} from './power-promises.ts'
 
 /** Looks only where the event can have changed something: a night has thousands of them. */
 export function checkAfterEvent(world: World, event: WorldEvent) {
@@ -50,10 +57,19 @@ export function checkAfterCommand(world: World, command: WorldCommand): void {
   checkIntent(world, command)
   if (command.outcome === 'refused') return
   if (command.kind === 'migrate') checkMove(world, command)
-  if (command.kind === 'shut-down') checkShutdown(world, command)
+  if (command.kind === 'shut-down') {
+    checkShutdown(world, command)
+    if (command.asked !== undefined) checkWhoseBmc(world, command)
+  }
   if (command.kind === 'power-off-hard') checkHardOff(world, command)
-  if (command.kind === 'power-on') checkWhoseBmc(world, command)
-  if (command.kind === 'stop-osds') checkOsds(world, command)
+  if (command.kind === 'power-on') {
+    checkWhoseBmc(world, command)
+    checkHands(world, command)
+  }
+  if (command.kind === 'stop-osds') {
+    checkOsds(world, command)
+    checkSharedCeph(world, command)
+  }
   if (command.kind.includes('-flag:')) checkFlagCommand(world, command)
   if (command.kind === 'power-on' || command.kind === 'stop-guest') checkAfterFault(world)
 }

@@ -28,6 +28,7 @@ export function checkIntent(world: World, command: WorldCommand): void {
     (intent) =>
       intent.kind === act &&
       (intent.guest === undefined || command.guest === undefined || intent.guest === command.guest) &&
+      (intent.to === undefined || command.to === undefined || intent.to === command.to) &&
       (act === 'migrate' || intent.node === undefined || node === undefined || intent.node === node),
   )
   const about = command.guest === undefined ? (node ?? '') : `guest ${command.guest}`

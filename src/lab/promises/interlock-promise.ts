@@ -3,7 +3,7 @@ import type { NodeName } from '#domain/ids'
 import { powerIsOn } from '#lab/world/bmc'
 import { askOkToStop, cephOf, osdsOn } from '#lab/world/ceph'
 import { hasEvent, schedule } from '#lab/world/events'
-import type { World, WorldEvent } from '#lab/world/state'
+import type { World, WorldCommand, WorldEvent } from '#lab/world/state'
 import { breakPromise } from './broken.ts'
 
 /** A look at the node comes round within this time; longer is too long for hands in it. */
@@ -50,6 +50,14 @@ export function expectWithdrawn(world: World): void {
   if (world.interlock === 'never-shown' || world.interlock.is !== 'safe' || node === undefined) return
   if (whyNotSafe(world, node) === undefined || hasEvent(world, ({ kind }) => kind === 'interlock-check')) return
   schedule(world, world.nowMs + WITHDRAWN_WITHIN_MS, { kind: 'interlock-check', node })
+}
+
+/** We switch on: nobody was told that he may touch it, and nobody's hands are inside. */
+export function checkHands(world: World, { node }: WorldCommand): void {
+  const isSafe = world.interlock !== 'never-shown' && world.interlock.is === 'safe' && nodeInHand(world) === node
+  if (isSafe) breakPromise(world, 7, `${node} was switched on while the technician was told "safe"`)
+  const atWork = world.workOrders.find(({ order, state }) => order.node === node && state === 'at-work')
+  if (atWork) breakPromise(world, 7, `${node} was switched on while hands were in it, by ${atWork.order.id}`)
 }
 
 /** A BMC that answers nobody, of a node that is in no list: until one of them tells, its power can be seen by nobody. */

@@ -5,6 +5,9 @@ import { schedule } from '#lab/world/events'
 import type { World, WorldCeph, WorldCommand } from '#lab/world/state'
 import { breakPromise } from './broken.ts'
 
+/** Within this time after the flag its lease is written: owner, reason and end. */
+const LEASED_WITHIN_MS = 300_000
+
 /** 'set-flag:host:noout', before its effect. */
 export function checkFlagCommand(world: World, command: WorldCommand): void {
   const [verb, scope, flag] = command.kind.split(':')
@@ -12,6 +15,8 @@ export function checkFlagCommand(world: World, command: WorldCommand): void {
   if (!ceph || flag !== 'noout') return
   if (verb === 'set-flag' && scope === 'cluster' && !world.lifted.includes('noout-cluster-wide'))
     breakPromise(world, 5, 'noout was set for the whole cluster and nobody had said so')
+  if (verb === 'set-flag' && command.node !== undefined)
+    schedule(world, world.nowMs + LEASED_WITHIN_MS, { kind: 'lease-expires', node: command.node })
   if (verb === 'clear-flag') checkClear(world, ceph, command.node)
 }
 
@@ -32,7 +37,11 @@ export function checkLease(world: World, node: NodeName): void {
   const wrongByMs = world.cluster.controlClockOffsetMs ?? 0
   const ceph = cephOf(world)
   const held = ceph && [`${node}/noout`, 'cluster/noout'].some((key) => ceph.flagSetBy[key]?.by === 'us')
-  const expiresAtMs = expiryOf(ceph?.configKeys[`coulisse/lease/${node}`])
+  const lease = ceph?.configKeys[`coulisse/lease/${node}`]
+  const wasDeleted = world.faults.some(({ fault, state }) => fault.kind === 'lease-deleted' && state === 'applied')
+  if (ceph?.flagSetBy[`${node}/noout`]?.by === 'us' && lease === undefined && !wasDeleted)
+    breakPromise(world, 5, `noout on ${node} stands without a lease`)
+  const expiresAtMs = expiryOf(lease)
   if (!held || expiresAtMs === undefined) return
   const leftMs = expiresAtMs - (world.nowMs + wrongByMs)
   if (leftMs > 0) {

@@ -49,6 +49,8 @@ function noteTold(world: World, { subject, text }: Mail): void {
 const plainText = (html: string) =>
   html
     .replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ')
+    // What a screen reader says, and what a share shows, is read too.
+    .replace(/<[^>]*?\b(?:alt|title|aria-label|content)="([^"]*)"[^>]*>/gi, ' $1 ')
     .replace(/<[^>]*>/g, ' ')
     .replace(/\s+/g, ' ')
 

@@ -11,7 +11,25 @@ export function checkShutdown(world: World, command: WorldCommand): void {
   if (running.length > 0) breakPromise(world, 1, `${node.name} was switched off while ${running.join(', ')} ran on it`)
   checkOsds(world, command)
   checkSecondAway(world, node)
+  checkSharedCeph(world, command)
 }
+
+/** Another cluster on the same Ceph has a host away, by the lease that it holds there: ours would be the second. */
+export function checkSharedCeph(world: World, { kind, node }: WorldCommand): void {
+  for (const [key, text] of Object.entries(cephOf(world)?.configKeys ?? {})) {
+    if (!key.startsWith(LEASE_KEY) || key === LEASE_KEY + node) continue
+    const lease = JSON.parse(text) as { owner: string; setAtMs: number; expiresAtMs: number }
+    const isOurs = Object.keys(world.nodes).some((name) => lease.owner.startsWith(`coulisse/${name}-`))
+    if (isOurs || lease.expiresAtMs < world.nowMs || world.nowMs - lease.setAtMs < UNSEEN_MS) continue
+    breakPromise(
+      world,
+      2,
+      `${kind} of ${node} while ${lease.owner} has ${key.slice(LEASE_KEY.length)} away in the same Ceph`,
+    )
+  }
+}
+
+const LEASE_KEY = 'coulisse/lease/'
 
 /** All OSDs of the host together. */
 export function checkOsds(world: World, { node, kind }: WorldCommand): void {
@@ -23,6 +41,9 @@ export function checkOsds(world: World, { node, kind }: WorldCommand): void {
 
 export function checkHardOff(world: World, command: WorldCommand): void {
   checkWhoseBmc(world, command)
+  const bmc = command.asked === undefined ? undefined : world.nodes[command.asked]?.bmc
+  if (bmc?.anonymous === true)
+    breakPromise(world, 1, `${command.node} was switched off hard by a BMC that cannot say whose it is`)
   checkShutdown(world, command)
 }
 

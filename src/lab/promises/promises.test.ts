@@ -5,7 +5,7 @@ import { applyFault } from '#lab/faults/apply'
 import { labPorts } from '#lab/ports/lab-ports'
 import { Night } from '#lab/testing/night'
 import { guest, node, pve1, pve2, pve3, pve4, smallLab, smallSnapshot } from '#lab/testing/small-world'
-import { powerOffHard } from '#lab/world/commands'
+import { powerOffHard, pressPower, publishPage } from '#lab/world/commands'
 import { runGuest } from '#lab/world/guests'
 import { noteIntent, noteInterlock, noteJournal } from '#lab/world/journal'
 import type { LabWorld } from '#lab/world/lab-world'
@@ -204,5 +204,80 @@ test('10: a command that the journal did not show before', async () => {
   await labPorts(lab).hypervisor.migrate(move(101, pve1))
   expect(broken(lab)).toEqual([])
   await labPorts(lab).hypervisor.migrate(move(102, pve1))
+  expect(broken(lab)).toEqual([10])
+})
+
+test('1: a hard-off by a BMC that cannot say whose it is', () => {
+  const lab = smallLab({ snapshot: smallSnapshot({ guests: [] }) })
+  applyFault(lab.state, { kind: 'bmc-anonymous', node: pve3 })
+  powerOffHard(lab.state, pve3, 'us')
+  expect(lab.state.brokenPromises.map(({ text }) => text).join()).toContain('cannot say whose it is')
+})
+
+test('1: a shutdown by the button of a BMC that is another’s', () => {
+  const lab = smallLab({ snapshot: smallSnapshot({ guests: [] }) })
+  applyFault(lab.state, { kind: 'bmc-swapped', nodes: [pve3, pve4] })
+  pressPower(lab.state, pve3, 'us')
+  expect(broken(lab)).toContain(1)
+})
+
+test('2: a host of another cluster is away in the same Ceph', async () => {
+  const lab = smallLab({ snapshot: smallSnapshot({ guests: [] }) })
+  applyFault(lab.state, { kind: 'lease-by-other', host: 'ceph9', owner: 'coulisse/pve9-other' })
+  after(lab, MINUTE_MS)
+  await labPorts(lab).hypervisor.shutDown(pve3)
+  expect(lab.state.brokenPromises.map(({ text }) => text).join()).toContain('away in the same Ceph')
+})
+
+test('5: noout that stands without a lease', async () => {
+  const lab = smallLab()
+  await labPorts(lab).storage.setNoout(pve3)
+  after(lab, 6 * MINUTE_MS)
+  expect(lab.state.brokenPromises.map(({ text }) => text)).toEqual(['noout on pve3 stands without a lease'])
+})
+
+test('5: a lease whose end was said before it came is not unnoticed', async () => {
+  for (const isSaid of [false, true]) {
+    const lab = smallLab()
+    const night = new Night(lab, pve3)
+    await night.isolate()
+    const expiresAtMs = lab.state.nowMs + HOUR_MS
+    const { storage } = labPorts(lab)
+    const lease = { owner: 'coulisse/x', host: pve3, reason: 'r', setAtMs: 0, expiresAtMs, flagsBefore: [] }
+    noteIntent(lab.state, { kind: 'put-lease', node: pve3, expiresAtMs })
+    await storage.writeLease(lease)
+    const end = new Date(expiresAtMs).toISOString().slice(0, 19).replace('T', ' ')
+    const text = `its lease ends at ${end} UTC: nobody renews it from now on`
+    if (isSaid) noteJournal(lab.state, { kind: 'maintenance-ended', ending: 'stuck', text })
+    after(lab, 2 * HOUR_MS)
+    expect(broken(lab).includes(5)).toBe(!isSaid)
+  }
+})
+
+test('7: power comes on while the technician is told "safe"', async () => {
+  const lab = smallLab({ snapshot: smallSnapshot({ guests: [] }) })
+  await labPorts(lab).hypervisor.shutDown(pve3)
+  after(lab, 10 * MINUTE_MS)
+  noteInterlock(lab.state, { is: 'safe', sinceMs: lab.state.nowMs, text: 'off' })
+  await labPorts(lab).bmc.powerOn(pve3)
+  expect(lab.state.brokenPromises.map(({ text }) => text)).toEqual([
+    'pve3 was switched on while the technician was told "safe"',
+  ])
+})
+
+test('9: another customer in what only a screen reader says', () => {
+  const one = { ...guest(101, 'pve3'), customer: customerId('acorn') }
+  const other = { ...guest(102, 'pve3'), customer: customerId('birch') }
+  const lab = smallLab({ snapshot: smallSnapshot({ guests: [one, other] }) })
+  const html = '<p>Your guests.</p><img alt="the rack of birch">'
+  publishPage(lab.state, { maintenance: 'm', customer: customerId('acorn'), html })
+  expect(broken(lab)).toContain(9)
+})
+
+test('10: a move to another target than the journal said', async () => {
+  const lab = smallLab()
+  const act = { kind: 'migrate', guest: vmid(101), from: pve3, to: pve1, mode: 'live', purpose: 'drain' } as const
+  noteIntent(lab.state, act)
+  await labPorts(lab).hypervisor.migrate(move(101, pve2))
   expect(broken(lab)).toEqual([10])
 })

@@ -35,8 +35,8 @@ function record<T>(world: World, command: Done, answer: Answer<T>): Answer<T> {
 }
 
 export const startMigration: WorldCommands['startMigration'] = (world, request) => {
-  const { guest, from, by } = request
-  return record(world, { by, kind: 'migrate', guest, node: from }, tryMigrate(world, request))
+  const { guest, from, to, by } = request
+  return record(world, { by, kind: 'migrate', guest, node: from, to }, tryMigrate(world, request))
 }
 
 function tryMigrate(world: World, request: MigrateRequest): Answer<string> {

@@ -67,6 +67,7 @@ export function noteIntent(world: World, act: Act): void {
     kind: act.kind,
     ...(node === undefined ? {} : { node }),
     ...(guest === undefined ? {} : { guest }),
+    ...('to' in act ? { to: act.to } : {}),
   })
 }
 

@@ -49,7 +49,7 @@ export type World = {
   faults: { atMs: number; fault: Record<string, unknown>; state: 'waiting' | 'applied' }[]
   commands: WorldCommand[]
   /** What the journal said that we are about to do. */
-  intents: { atMs: number; kind: string; node?: string; guest?: number }[]
+  intents: { atMs: number; kind: string; node?: string; guest?: number; to?: string }[]
   /** A journal tells the world of intents: from then on promise 10 is looked at. */
   journalJoined: boolean
   /** What the journal or a mail said to people: pauses over budget, leases that ran out or will, at `endsAtMs`, renewed by nobody. */
@@ -453,6 +453,8 @@ export type WorldCommand = {
   node?: NodeName
   asked?: NodeName
   guest?: Vmid
+  /** Of a migration: its target. */
+  to?: NodeName
   outcome: 'done' | 'refused'
   text?: string
 }

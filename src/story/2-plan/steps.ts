@@ -171,7 +171,7 @@ async function proposeFrom(
   // Figures drift from look to look. A plan that keeps every rule in the world as it is now stays the plan: same moves, same approval.
   const isStillGood = before?.blockers.length === 0 && checkPlan({ cluster, plan: before, policy: rules }).length === 0
   if (isStillGood) return { plan: before, ledger: ledgerOf(story, cluster, before), conditions }
-  const plan = await proposeRevision(story, { cluster, ceph, before, model })
+  const plan = await proposeOnce(story, { cluster, ceph, before, model })
   // A lock or a node that is away for a moment makes no other plan: the plan waits, with its approval.
   if (before?.feasible === true && !plan.feasible) {
     return { plan: before, ledger: ledgerOf(story, cluster, before), conditions: [...conditions, ...plan.blockers] }
@@ -212,16 +212,30 @@ const owedNotes = (origins: readonly Origin[]): readonly string[] =>
     home === undefined ? [] : [`Guest ${vmid} was left here by an earlier maintenance: it goes home to ${home}.`],
   )
 
+/** The last plan that each story was proposed, and what for. */
+const proposed = new WeakMap<Story, { readonly asked: string; readonly plan: Plan }>()
+
+/** A plan that waits is looked at for days: while nothing has changed in the world, it is not searched for anew. */
+async function proposeOnce(story: Story, world: World): Promise<Plan> {
+  const { observedAtMs: _when, tasks: _running, ...cluster } = world.cluster
+  const pools = world.ceph === 'none' ? 'none' : world.ceph.pools
+  const asked = JSON.stringify([cluster, pools, world.before?.id, world.model, story.heard.lifted])
+  const known = proposed.get(story)
+  if (known?.asked === asked) return known.plan
+  const plan = await proposeRevision(story, world)
+  proposed.set(story, { asked, plan })
+  return plan
+}
+
+type World = {
+  readonly cluster: ClusterObservation
+  readonly ceph: CephObservation | 'none'
+  readonly before: Plan | undefined
+  readonly model: ForecastModel
+}
+
 /** A plan by the rules, with what approvers lifted so far; proven where a solver is at hand. */
-export async function proposeRevision(
-  story: Story,
-  world: {
-    readonly cluster: ClusterObservation
-    readonly ceph: CephObservation | 'none'
-    readonly before: Plan | undefined
-    readonly model: ForecastModel
-  },
-): Promise<Plan> {
+export async function proposeRevision(story: Story, world: World): Promise<Plan> {
   const { id, node, policy } = story.input
   const { cluster, ceph, before, model } = world
   const revision = before === undefined ? 1 : before.revision + 1

@@ -22,6 +22,7 @@ export const COMMANDS: readonly CommandModule[] = [
   { names: ['bench'], load: async () => (await import('./bench.ts')).addBenchCommand },
   { names: ['witness'], load: async () => (await import('./witness.ts')).addWitnessCommand },
   { names: ['report'], load: async () => (await import('./report.ts')).addReportCommand },
+  { names: ['replay'], load: async () => (await import('./replay.ts')).addReplayCommand },
   { names: ['sweep'], load: async () => (await import('./sweep.ts')).addSweepCommand },
   { names: ['verify'], load: async () => (await import('./verify.ts')).addVerifyCommand },
   {

@@ -1,10 +1,22 @@
 /** The command `sweep`: simulated nights with faults by the thousand; exit 1 when one of them breaks a promise. */
+import { join } from 'node:path'
 import process from 'node:process'
 import type { Command } from 'commander'
 import { BadInput } from '#app/bad-input'
+import { drawNight } from '#app/sweep/draw-night'
+import { shrink } from '#app/sweep/shrink'
 import { type BrokenNight, type SweepResult, sweep } from '#app/sweep/sweep'
+import { recordNight, writeScenario } from '#app/sweep/write-night'
 
-type SweepFlags = { nights: string; seed: string; workers?: string; json?: boolean }
+type SweepFlags = {
+  nights: string
+  seed: string
+  workers?: string
+  json?: boolean
+  shrink?: boolean
+  scenario?: string
+  record?: string
+}
 
 const PROGRESS_EVERY_MS = 2_000
 const EXIT_INTERRUPTED = 130
@@ -17,6 +29,9 @@ export function addSweepCommand(program: Command): void {
     .option('--nights <n>', 'how many', '100')
     .option('--seed <n>', 'of the first night; the others follow', '1')
     .option('--workers <n>', 'threads; all cores by default')
+    .option('--shrink', 'find a smaller night that breaks the same promise as the first broken one')
+    .option('--scenario <folder>', 'with --shrink: write the smaller night there as a scenario')
+    .option('--record <path>', 'write the night to a file, or of many the broken ones to a folder, to be replayed')
     .option('--json', 'print the result as JSON')
     .action(async (flags: SweepFlags) => {
       process.exitCode = await runSweep(flags)
@@ -44,9 +59,42 @@ async function runSweep(flags: SweepFlags): Promise<number> {
     process.stderr.write(`interrupted\n${JSON.stringify(result)}\n`)
     return EXIT_INTERRUPTED
   }
+  await keep(flags, result, { nights, seed })
   for (const one of result.broken) process.stderr.write(`${brokenText(one)}\n`)
   process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : summaryText(result))
   return result.broken.length === 0 ? 0 : 1
+}
+
+/** So many broken nights of a sweep are recorded. */
+const RECORDS_LIMIT = 10
+
+async function keep(
+  { shrink: isToShrink, scenario, record }: SweepFlags,
+  { broken }: SweepResult,
+  { nights, seed }: { readonly nights: number; readonly seed: number },
+): Promise<void> {
+  const seeds = [...new Set(broken.map((one) => one.seed))]
+  if (record !== undefined && nights === 1) {
+    await recordNight(drawNight(seed), record)
+    process.stderr.write(`recorded: ${record}\n`)
+  } else if (record !== undefined) {
+    for (const one of seeds.slice(0, RECORDS_LIMIT)) {
+      const file = join(record, `night-${one}.jsonl`)
+      await recordNight(drawNight(one), file)
+      process.stderr.write(`recorded: ${file}\n`)
+    }
+  }
+  const [first] = seeds
+  if (isToShrink !== true || first === undefined) return
+  const smaller = await shrink(drawNight(first))
+  if (smaller === undefined) return
+  const { night, breach, tries } = smaller
+  const lines = night.parts.flatMap((part) => part.lines)
+  const size = `${night.snapshot.nodes.length} nodes, ${night.snapshot.guests.length} guests, ${lines.length} lines`
+  process.stderr.write(`seed ${first} after ${tries} tries: ${size}; ${breach.text}\n${lines.join('\n')}\n`)
+  if (scenario === undefined) return
+  writeScenario(scenario, night, breach)
+  process.stderr.write(`written: ${scenario}\n`)
 }
 
 function progress(nights: number) {
