@@ -63,11 +63,17 @@ test('a guest that starts on the node a moment before its shutdown is moved, and
 })
 
 test('Ceph is asked for all OSDs of the node together: each alone may stop long before both may', async () => {
-  let asked = 0
-  const night = await playWith([], (lab) => {
+  let refusals = 0
+  const isolates = {
+    step: 'note node-empty',
+    change: () => {
+      refusals = 3
+    },
+  }
+  const night = await playWith([isolates], (lab) => {
     const { storage } = labPorts(lab)
     const okToStop: typeof storage.okToStop = async (osds) =>
-      osds.length > 1 && asked++ < 3 ? { ok: false, text: '12 PGs would become inactive' } : storage.okToStop(osds)
+      osds.length > 1 && refusals-- > 0 ? { ok: false, text: '12 PGs would become inactive' } : storage.okToStop(osds)
     return { storage: { ...storage, okToStop } }
   })
   const gates = night.rows.flatMap(({ event }) => (event.kind === 'gate-closed' ? event.blockers : []))
