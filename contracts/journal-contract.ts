@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '#domain/event'
-import { maintenanceId, nodeName } from '#domain/ids'
+import { findingByWord } from '#domain/finding'
+import { clusterName, maintenanceId, nodeName, vmid } from '#domain/ids'
 import { chainProblems } from '#domain/journal-chain'
 import type { Sha256 } from '#domain/merkle'
 import type { Clock } from '#ports/clock'
@@ -13,6 +14,9 @@ type MakeJournal = (clock: Clock) => Promise<{ readonly journal: Journal; close(
 const sha256: Sha256 = (...pieces) =>
   pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 const AT_MS = 1_900_000_000_123
+const from = nodeName('pve1')
+const finding = findingByWord({ atMs: AT_MS, node: from, part: 'FAN3', text: 'FAN3 stands still' })
+const opened = { kind: 'maintenance-opened', node: from, finding, requestedBy: 'olga' } as const
 
 export function journalContract(name: string, makeJournal: MakeJournal): void {
   describe(`journal: ${name}`, () => {
@@ -67,5 +71,55 @@ export function journalContract(name: string, makeJournal: MakeJournal): void {
       expect(rows.map(({ event }) => event)).toEqual(events)
       expect(chainProblems(rows, sha256)).toEqual([])
     })
+
+    movesAreRead(() => made.journal)
+  })
+}
+
+function movesAreRead(journalNow: () => Journal): void {
+  test('moves are read of the newest maintenances of one cluster, in order, and nothing else', async () => {
+    const journal = journalNow()
+    const open = (maintenance: string, cluster: string) =>
+      journal.append({
+        maintenance: maintenanceId(maintenance),
+        key: 'opened',
+        event: { ...opened, cluster: clusterName(cluster) },
+      })
+    const moves = (['intends', 'did'] as const).map((kind): Event => {
+      const act = {
+        kind: 'migrate',
+        guest: vmid(101),
+        from,
+        to: nodeName('pve2'),
+        mode: 'live',
+        purpose: 'drain',
+      } as const
+      return kind === 'did' ? { kind, act, outcome: { is: 'done', measured: { blackoutMs: 40 } } } : { kind, act }
+    })
+    for (const [maintenance, cluster] of [
+      ['moved-1', 'mad1'],
+      ['moved-2', 'mad2'],
+      ['moved-3', 'mad1'],
+    ] as const) {
+      await open(maintenance, cluster)
+      // What consoles print holds letters that no text of the database can.
+      await journal.append({
+        maintenance: maintenanceId(maintenance),
+        key: 'between',
+        event: { kind: 'said', text: 'a \u0000 b' },
+      })
+      for (const [index, event] of moves.entries()) {
+        await journal.append({ maintenance: maintenanceId(maintenance), key: `m${index}`, event })
+      }
+    }
+    const rows = await journal.readMoves(clusterName('mad1'))
+    expect(rows.map(({ maintenance, event }) => [maintenance, event.kind])).toEqual([
+      ['moved-1', 'intends'],
+      ['moved-1', 'did'],
+      ['moved-3', 'intends'],
+      ['moved-3', 'did'],
+    ])
+    expect(rows[1]?.event).toEqual(moves[1])
+    expect(await journal.readMoves(clusterName('mad9'))).toEqual([])
   })
 }

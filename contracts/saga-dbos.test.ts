@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { expect, test } from 'vitest'
+import { DriverError } from '#domain/driver-error'
 import type { Json } from '#domain/json'
 import { createDbosEngine, type DbosEngine } from '#drivers/dbos/engine'
 import { type EmbeddedPostgres, removeEmbeddedPostgres, startEmbeddedPostgres } from '#drivers/postgres/embedded'
 import { migrate } from '#drivers/postgres/migrate'
 import { openPool } from '#drivers/postgres/pool'
-import type { SagaEngine, SagaStatus } from '#ports/saga'
+import type { Saga, SagaEngine, SagaFunction, SagaStatus } from '#ports/saga'
 import { type CrashTrial, type SagaHarness, sagaContract } from './saga-contract.ts'
 import type { WorkerTask } from './saga-dbos-worker.ts'
 import { eventually, FastClock, fileLedger, notedIn } from './saga-dbos-world.ts'
@@ -22,9 +23,13 @@ const TRIALS: readonly { readonly how: How; readonly killedAtLines: readonly num
   { how: 'restart', killedAtLines: [0, 3, 9, 20] },
   { how: 'takeover', killedAtLines: [2, 11, 18, 21] },
   { how: 'freeze', killedAtLines: [12] },
+  { how: 'stand-still', killedAtLines: [9] },
 ]
-/** freeze: the worker stands still, the database cuts its sessions as a dead network's, and later it wakes. */
-type How = 'restart' | 'takeover' | 'freeze'
+/**
+ * freeze: the worker stands still, the database cuts its sessions as a dead network's, and later it wakes.
+ * stand-still: its sessions stand open, as those of a process that was stopped, and nobody cuts them by hand.
+ */
+type How = 'restart' | 'takeover' | 'freeze' | 'stand-still'
 const WORKER = fileURLToPath(new URL('./saga-dbos-worker.ts', import.meta.url))
 
 async function makeHarness(): Promise<SagaHarness> {
@@ -114,22 +119,23 @@ async function killAndKill(task: WorkerTask, how: How, killedAtLines: readonly n
     const victim = standby ?? next
     standby = isTakenOver ? next : undefined
     await eventually(async () => ((await ledger.lines()).length >= count ? true : undefined))
-    if (how === 'freeze') await freeze(victim.process.pid ?? 0, task.url)
-    victim.process.kill(how === 'freeze' ? 'SIGCONT' : 'SIGKILL')
-    if (how === 'freeze') woken.push(victim.ended)
+    const isFrozen = how === 'freeze' || how === 'stand-still'
+    if (isFrozen) await freeze(victim.process.pid ?? 0, task.url, how)
+    victim.process.kill(isFrozen ? 'SIGCONT' : 'SIGKILL')
+    if (isFrozen) woken.push(victim.ended)
     else await victim.ended
   }
   await (standby ?? (await workerOf(task))).ended
   await Promise.all(woken)
 }
 
-/** Stops the process, cuts its sessions, and waits until nothing is its own any more. */
-async function freeze(pid: number, url: string): Promise<void> {
+/** Stops the process, cuts its sessions where asked, and waits until nothing is its own any more. */
+async function freeze(pid: number, url: string, how: How): Promise<void> {
   process.kill(pid, 'SIGSTOP')
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const sessions = `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '% ${pid}-%'`
-  await client.query(sessions)
+  if (how === 'freeze') await client.query(sessions)
   await eventually(async () => {
     const { rowCount } = await client.query(
       `select from dbos.workflow_status where status = 'PENDING' and executor_id like '${pid}-%'`,
@@ -203,6 +209,38 @@ test('a step that failed inside DBOS, not in us, is forgotten and runs again', {
     expect(status).toEqual({ is: 'ended', result: ['a', 'b', 'c', 'deadline', 'deadline'] })
     await second.shutdown()
   }),
+)
+
+test('workers that begin at once on an empty database all begin', { timeout: 60_000 }, () =>
+  withServer(async ({ postgres, stateDir, ledger }) => {
+    const task = { url: postgres.url, ledger: join(stateDir, 'ledger'), startMs: Date.now(), id: 'rich' }
+    const workers = await Promise.all([1, 2, 3].map(() => workerOf(task)))
+    await Promise.all(workers.map((worker) => worker.ended))
+    expect(workers.map((worker) => worker.process.exitCode)).toEqual([0, 0, 0])
+    expect(await ledger.lines()).not.toEqual([])
+  }),
+)
+
+test(
+  'an act that our own database refuses while it is away has not failed: it is done again',
+  { timeout: 60_000 },
+  () =>
+    withServer(async ({ postgres }) => {
+      let tries = 0
+      const tale = (saga: Saga) =>
+        saga.step('write', async () => {
+          tries++
+          // More often than an act is repeated for the world's sake.
+          if (tries <= 8) throw new DriverError('postgres', 'write a row', { retry: 'later', text: 'starting up' })
+          return tries
+        })
+      const clock = new FastClock(Date.now())
+      const definitions = { tale: tale as SagaFunction }
+      const engine = await createDbosEngine({ databaseUrl: postgres.url, clock, definitions, onLog })
+      await engine.start('tale', 'tale', null, NO_KEYS)
+      expect(await eventually(async () => notRunning(await engine.status('tale')))).toEqual({ is: 'ended', result: 9 })
+      await engine.shutdown()
+    }),
 )
 
 const NO_KEYS = { exclusive: [] }

@@ -134,12 +134,28 @@ export const FAMILIES: readonly Family[] = [
     largestGib: [72, 72],
     policy: { reserveNodes: 0 },
   }),
+  family('8 nodes, 30 guests, unlike links', 50, 5, {
+    nodes: [8, 8],
+    fill: [0.6, 0.7],
+    largestGib: [72, 72],
+    policy: { reserveNodes: 0 },
+    node: (node, dice) => ({ ...node, linkBitsPerSecond: pick([10e9, 10e9, 25e9], dice('link')) }),
+    guest: (guest, dice) => ({ ...guest, dirtyBytesPerSecond: 1.5e8 * dice('rate') ** 2, pauseBudgetMs: 1000 }),
+  }),
   family('20 nodes, 1,000 guests', 20, 3, { nodes: [20, 20], fill: [0.85, 0.85], largestGib: [5, 5], oddity: 0.05 }),
   family('100 nodes, 10,000 guests', 5, 1, {
     nodes: [100, 100],
     fill: [0.85, 0.85],
     largestGib: [1.6, 1.6],
     oddity: 0.05,
+    guest: (guest) => ({ ...guest, cpuCores: 1 }),
+  }),
+  family('100 nodes, 10,000 guests, two drains', 3, 1, {
+    nodes: [100, 100],
+    fill: [0.85, 0.85],
+    largestGib: [1.6, 1.6],
+    oddity: 0.05,
+    drains: 2,
     guest: (guest) => ({ ...guest, cpuCores: 1 }),
   }),
 ]

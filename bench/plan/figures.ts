@@ -3,13 +3,14 @@ import { performance } from 'node:perf_hooks'
 import type { ClusterObservation } from '#domain/cluster'
 import { planId } from '#domain/ids'
 import type { Move, Plan } from '#domain/plan'
-import type { Relaxable } from '#plan/board'
 import { checkPlan } from '#plan/check-plan'
 import { proposePlan } from '#plan/decide'
-import { type Freedom, type Goal, placeExactly } from '#plan/exact'
+import { placeExactly } from '#plan/exact'
+import { provePlan } from '#plan/prove-plan'
 import type { Solver } from '#ports/solver'
 import { BASELINES, type Baseline, baselinePlan } from './baselines.ts'
 import type { Case, Family } from './families.ts'
+import { CROWDED_KINDS, judgeReasons, type ReasonFigures, type ReasonVerdict, reasonFiguresOf } from './reasons.ts'
 
 /** Rules of the cluster. What a plan says of its own times and of the way home a baseline cannot know. */
 const RULE_KINDS = [
@@ -23,18 +24,18 @@ const RULE_KINDS = [
   'bridge-missing',
   'cpu-model',
 ]
-/** Baselines are looked at on the first so many clusters of a family, the balance on fewer; proofs of need on all. */
+/** Baselines are looked at on the first so many clusters of a family, the balance on fewer; proofs on all. */
 const COMPARED = 50
 const BALANCED = 8
 const PROOF_LIMIT_MS = 2_000
-const BALANCE_LIMIT_MS = 2_000
+const BALANCE_LIMIT_MS = 10_000
+const QUICK_BALANCE_LIMIT_MS = 2_000
 /** Larger problems are not asked: a million columns are not even read in time. */
 const EXACT_GUESTS_LIMIT = 2_000
 /** The evenness of larger clusters is not proven in the time, which says nothing of the planner. */
 const BALANCED_GUESTS_LIMIT = 500
-/** Of so many impossible drains of a family it is asked whether fewer reasons would do. */
-const REASONED = 40
-const REASONS: readonly Relaxable[] = ['memory-short', 'cpu-short', 'storage-short', 'keep-apart', 'keep-together']
+/** How little room would do, and who could leave at most, is proven for few only; the rest is the best found in this time. */
+const SOLVER_LIMITS = { placementMs: 5_000, reasonsMs: 5_000, mostLeaveMs: 250, amountMs: 100, evenMs: 0 }
 
 export type BaselineFigures = { readonly violations: number; readonly fullestFraction: number }
 
@@ -47,16 +48,18 @@ export type Figures = {
   readonly residentsMoved: number
   /** Residents moved although a solver places everybody without them. */
   readonly residentsWithoutNeed: number
-  /** Guests stay who fit somewhere alone; proven by the solver, or it knows a placement (an order may still be missing). */
-  readonly crowded: { readonly provenImpossible: number; readonly placedBySolver: number; readonly unanswered: number }
-  /** Of impossible drains: how often the plan names as few kinds of reasons as the solver needs, and how often not. */
-  readonly reasons: { readonly fewest: number; readonly more: number; readonly notSeen: number }
+  /** Drains that leave guests behind who fit somewhere alone: proven impossible, proven without a way there, or not proven. */
+  readonly crowded: { readonly provenImpossible: number; readonly provenNoWay: number; readonly notProved: number }
+  /** Drains where the planner alone leaves guests behind, or moves residents, and with the solver's end state fewer. */
+  readonly betteredBySolver: number
+  readonly reasons: ReasonFigures
   /** Over the plan's bound and the fixed seconds of the moves, shared over the parallel ones. */
   readonly makespanRatio: { readonly median: number; readonly p95: number }
   readonly pausesOverBudget: number
   readonly fullestFraction: number
-  /** Highest memory fraction less the lowest that is possible. */
+  /** Highest memory fraction of the planner alone, less the lowest that the solver found; and less the lowest that it proved. */
   readonly fractionAboveBest: { readonly median: number; readonly largest: number; readonly cases: number }
+  readonly fractionAboveBound: { readonly median: number; readonly largest: number }
   readonly planMs: { readonly median: number; readonly longest: number }
   readonly solverMs: { readonly median: number; readonly longest: number }
   readonly baselines: Readonly<Record<Baseline, BaselineFigures>>
@@ -68,9 +71,9 @@ type Run = {
   readonly planMs: number
   readonly violations: number
   readonly need: 'none' | 'proven' | 'without-need'
-  readonly crowd: 'none' | 'impossible' | 'placed' | 'unanswered'
-  readonly reasons: 'not-asked' | 'fewest' | 'more' | 'not-seen'
-  readonly aboveBest: number | undefined
+  readonly isBettered: boolean
+  readonly reasons: ReasonVerdict
+  readonly above: { readonly best: number; readonly bound: number } | undefined
   readonly solverMs: readonly number[]
 }
 
@@ -81,10 +84,10 @@ export async function figuresOf(family: Family, isQuick: boolean, solver: Solver
   planOf(family.build(0))
   for (let seed = 0; seed < count; seed++) {
     const one = family.build(seed)
-    const reasoned = runs.filter(({ reasons }) => reasons !== 'not-asked').length
+    const isBalanced = seed < balancedIn(family, isQuick)
     const run = await runOne(
       one,
-      { isBalanced: seed < (isQuick ? 2 : BALANCED), isReasoned: reasoned < (isQuick ? 3 : REASONED) },
+      { isBalanced, balanceLimitMs: isQuick ? QUICK_BALANCE_LIMIT_MS : BALANCE_LIMIT_MS },
       solver,
     )
     runs.push(run)
@@ -94,65 +97,60 @@ export async function figuresOf(family: Family, isQuick: boolean, solver: Solver
   return summaryOf(runs, baselines)
 }
 
-const planOf = ({ cluster, drain, policy }: Case): Plan =>
-  proposePlan({ cluster, drain, policy, revision: 1, id: planId('bench') })
+/** Every cluster of the families that the number is promised for. */
+const balancedIn = ({ name, cases }: Family, isQuick: boolean): number => {
+  if (isQuick) return 2
+  return name.endsWith(' guests') ? cases : BALANCED
+}
 
-async function runOne(one: Case, asks: { isBalanced: boolean; isReasoned: boolean }, solver: Solver): Promise<Run> {
+const requestOf = ({ cluster, drain, policy }: Case) => ({ cluster, drain, policy, revision: 1, id: planId('bench') })
+const planOf = (one: Case): Plan => proposePlan(requestOf(one))
+
+async function runOne(one: Case, asks: { isBalanced: boolean; balanceLimitMs: number }, solver: Solver): Promise<Run> {
   const startedAtMs = performance.now()
-  const plan = planOf(one)
+  const own = planOf(one)
   const planMs = performance.now() - startedAtMs
   const solverMs: number[] = []
-  const exactly = async (freedom: Freedom, goal: Goal) => {
-    const askedAtMs = performance.now()
-    const limitMs = goal === 'any' ? PROOF_LIMIT_MS : BALANCE_LIMIT_MS
-    const verdict = await placeExactly(solver, one, { freedom, goal, limitMs })
-    solverMs.push(performance.now() - askedAtMs)
-    return verdict
+  const timed: Solver = {
+    solve: async (problem, limitMs) => {
+      const askedAtMs = performance.now()
+      const answer = await solver.solve(problem, limitMs)
+      solverMs.push(performance.now() - askedAtMs)
+      return answer
+    },
   }
-  const isResidentMoved = plan.moves.some(({ purpose }) => purpose === 'make-room')
   const isSmall = one.cluster.guests.length <= EXACT_GUESTS_LIMIT
-  const alone = isResidentMoved ? await exactly('residents-stay', 'any') : undefined
-  const together = isCrowded(plan) && isSmall ? await exactly('residents-may-move', 'any') : undefined
+  const isWorthAsking = isSmall && (residentsIn(own) > 0 || own.proof?.reasons !== 'none')
+  const plan = isWorthAsking ? await provePlan(requestOf(one), timed, SOLVER_LIMITS) : own
+  const alone =
+    residentsIn(plan) > 0
+      ? await placeExactly(timed, one, { freedom: 'residents-stay', goal: 'any', limitMs: PROOF_LIMIT_MS })
+      : undefined
   const isComparable =
-    asks.isBalanced && one.cluster.guests.length <= BALANCED_GUESTS_LIMIT && plan.feasible && !isResidentMoved
-  const best = isComparable ? await exactly('residents-stay', 'lowest-fullest') : undefined
+    asks.isBalanced && one.cluster.guests.length <= BALANCED_GUESTS_LIMIT && own.feasible && residentsIn(own) === 0
+  const even = { freedom: 'residents-stay', goal: 'lowest-fullest', limitMs: asks.balanceLimitMs } as const
+  const best = isComparable ? await placeExactly(timed, one, even) : undefined
+  const fullest = fullestTaker(one, own.moves)
   return {
     one,
     plan,
     planMs,
     violations: checkPlan({ cluster: one.cluster, plan, policy: one.policy }).length,
-    need: !isResidentMoved ? 'none' : alone?.is === 'impossible' ? 'proven' : 'without-need',
-    crowd: together?.is ?? (isCrowded(plan) ? 'unanswered' : 'none'),
-    aboveBest: best?.is === 'placed' ? fullestTaker(one, plan.moves) - best.atLeastFraction : undefined,
-    reasons: together?.is === 'impossible' && asks.isReasoned ? await judgeReasons(one, plan, solver) : 'not-asked',
+    need: alone === undefined ? 'none' : alone.is === 'impossible' ? 'proven' : 'without-need',
+    isBettered: plan.stays.length < own.stays.length || residentsIn(plan) < residentsIn(own),
+    above:
+      best?.is === 'placed'
+        ? { best: fullest - best.fullestFraction, bound: fullest - best.atLeastFraction }
+        : undefined,
+    reasons: isWorthAsking ? await judgeReasons(one, plan, timed) : 'none',
     solverMs,
   }
 }
 
-/** Kinds of constraints without which the solver places everybody, fewest first; up to two, as the planner's own. */
-async function judgeReasons(one: Case, plan: Plan, solver: Solver): Promise<Run['reasons']> {
-  const told = new Set(
-    plan.blockers.map(({ kind }) => kind).filter((kind) => REASONS.some((reason) => reason === kind)),
-  )
-  const sets = [
-    ...REASONS.map((kind) => [kind]),
-    ...REASONS.flatMap((kind, index) => REASONS.slice(index + 1).map((other) => [kind, other])),
-  ]
-  const asks = { freedom: 'residents-may-move', goal: 'any', limitMs: PROOF_LIMIT_MS } as const
-  for (const set of sets) {
-    const verdict = await placeExactly(solver, { ...one, relaxed: new Set(set) }, asks)
-    if (verdict.is !== 'placed') continue
-    if (told.size === 0) return 'not-seen'
-    return told.size <= set.length ? 'fewest' : 'more'
-  }
-  return told.size === 0 ? 'not-seen' : 'fewest'
-}
+const residentsIn = ({ moves }: Plan): number => moves.filter(({ purpose }) => purpose === 'make-room').length
 
 /** Somebody stays whom no fault of his own holds. */
-const isCrowded = ({ stays }: Plan): boolean =>
-  stays.some(({ reason }) =>
-    ['memory-short', 'cpu-short', 'storage-short', 'keep-apart', 'keep-together', 'no-order'].includes(reason),
-  )
+const isCrowded = ({ stays }: Plan): boolean => stays.some(({ reason }) => CROWDED_KINDS.includes(reason))
 
 function baselineFigures({ cluster, policy }: Case, plan: Plan): BaselineFigures {
   const violations = checkPlan({ cluster, plan, policy }).filter(({ kind }) => RULE_KINDS.includes(kind)).length
@@ -184,11 +182,13 @@ function summaryOf(runs: readonly Run[], baselines: ReadonlyMap<Baseline, readon
     const fixedS = (plan.model.fixedSecondsPerMove * plan.moves.length) / plan.parallelMigrations
     return plan.makespanS / (plan.lowerBoundS + fixedS)
   })
-  const above = runs.flatMap(({ aboveBest }) => (aboveBest === undefined ? [] : [aboveBest]))
+  const above = runs.flatMap((run) => run.above ?? [])
+  const best = above.map((one) => one.best)
+  const bound = above.map((one) => one.bound)
   const planMs = runs.map((run) => run.planMs)
   const solverMs = runs.flatMap((run) => run.solverMs)
-  const crowds = (crowd: Run['crowd']) => runs.filter((run) => run.crowd === crowd).length
-  const reasons = (one: Run['reasons']) => runs.filter((run) => run.reasons === one).length
+  const crowds = (placement: string) =>
+    runs.filter(({ plan }) => isCrowded(plan) && (plan.proof?.placement ?? 'not-proved') === placement).length
   const residents = runs.map(({ plan }) => plan.moves.filter(({ purpose }) => purpose === 'make-room').length)
   return {
     cases: runs.length,
@@ -199,17 +199,19 @@ function summaryOf(runs: readonly Run[], baselines: ReadonlyMap<Baseline, readon
     residentsWithoutNeed: sum(residents.filter((_, index) => runs[index]?.need === 'without-need')),
     crowded: {
       provenImpossible: crowds('impossible'),
-      placedBySolver: crowds('placed'),
-      unanswered: crowds('unanswered'),
+      provenNoWay: crowds('no-way'),
+      notProved: crowds('not-proved'),
     },
-    reasons: { fewest: reasons('fewest'), more: reasons('more'), notSeen: reasons('not-seen') },
+    betteredBySolver: runs.filter(({ isBettered }) => isBettered).length,
+    reasons: reasonFiguresOf(runs.map(({ reasons }) => reasons)),
     makespanRatio: { median: quantile(ratios, 0.5), p95: quantile(ratios, 0.95) },
     pausesOverBudget: sum(runs.map(({ plan }) => plan.blockers.filter(({ kind }) => kind === 'pause-budget').length)),
     fullestFraction: quantile(
       runs.map(({ one, plan }) => Math.max(...fractions(one.cluster, plan.moves).values())).slice(0, COMPARED),
       1,
     ),
-    fractionAboveBest: { median: quantile(above, 0.5), largest: quantile(above, 1), cases: above.length },
+    fractionAboveBest: { median: quantile(best, 0.5), largest: quantile(best, 1), cases: best.length },
+    fractionAboveBound: { median: quantile(bound, 0.5), largest: quantile(bound, 1) },
     planMs: { median: quantile(planMs, 0.5), longest: quantile(planMs, 1) },
     solverMs: { median: quantile(solverMs, 0.5), longest: quantile(solverMs, 1) },
     baselines: Object.fromEntries(

@@ -5,8 +5,9 @@ import type { ClusterName, CustomerId, MaintenanceId, NodeName } from '#domain/i
 import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
 import type { MaintenanceView } from '#domain/view'
 import type { AlertReceiver } from './alerts.ts'
+import type { EvidenceDesk } from './evidence/desk.ts'
 import type { Rehearses } from './rehearsal/live-rehearsals.ts'
-import type { ReportFile, ReportQuery } from './report-query.ts'
+import type { DraftQuery, MonthQuery, ReportFile, ReportQuery } from './report-query.ts'
 
 export type MaintenanceHead = {
   readonly id: MaintenanceId
@@ -64,12 +65,18 @@ export type ControlPlane = {
   findings(): Promise<readonly Finding[]>
   /** A customer's report from the journal as it stands, in any form and language. Undefined: there is nothing about him. */
   reportAs(query: ReportQuery): Promise<ReportFile | undefined>
+  /** A draft of the public story, anonymised; nothing is posted by itself. Undefined: no such maintenance. */
+  publicDraft(query: DraftQuery): Promise<ReportFile | undefined>
+  /** Monthly reports of invisible work, a file a customer. Undefined: no such month. */
+  monthReports(query: MonthQuery): AsyncIterable<ReportFile> | undefined
   /** The finished page for one customer, as it was published. */
   report(id: MaintenanceId, customer: CustomerId): Promise<{ readonly path: string; readonly html: string } | undefined>
   /** Keeps a technician's picture and returns the name under which an answer may list it; absent: no pictures are taken. */
   keepPhoto?(id: MaintenanceId, photo: Photo): Promise<string>
   /** A drain and all that follows, played on simulated twins of the cluster as it is now; nothing is touched. Takes its time. */
   readonly rehearse?: Rehearses
+  /** What customers check offline, and the journal's published roots; absent where the journal is not kept for long. */
+  readonly evidence?: EvidenceDesk
   /** The clock of the story: the lab's where the lab is behind. */
   nowMs(): Promise<number>
   /** Present where Alertmanager may send us its alerts: to the API itself, or to a listener of its own. */

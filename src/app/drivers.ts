@@ -5,6 +5,7 @@ import { DriverError } from '#domain/driver-error'
 import { type CustomerId, customerId, type NodeName, nodeName, vmid } from '#domain/ids'
 import { cephStorage } from '#drivers/ceph/ceph-storage'
 import { type FilePublisher, filePublisher } from '#drivers/files/publisher'
+import { HighsSolver } from '#drivers/highs/solver'
 import { labClock } from '#drivers/lab/clock'
 import { type LabLink, labLink } from '#drivers/lab/link'
 import { labProbe } from '#drivers/lab/probe'
@@ -18,6 +19,7 @@ import type { Ports } from '#ports/all'
 import type { Inventory } from '#ports/inventory'
 import type { Notifier } from '#ports/notifier'
 import type { Probe } from '#ports/probe'
+import type { Solver } from '#ports/solver'
 import type { Storage } from '#ports/storage'
 import { type Bmcs, bmcsOf } from './bmcs.ts'
 import type { Config } from './config/schema.ts'
@@ -27,7 +29,8 @@ import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
 import type { KeptPlaces, Places } from './places.ts'
 import { placesFor } from './places-of-config.ts'
 
-export type Drivers = Omit<Ports, 'journal' | 'bmc'> & {
+export type Drivers = Omit<Ports, 'journal' | 'bmc' | 'solver'> & {
+  readonly solver: Solver
   readonly bmc: Bmcs
   readonly pages: FilePublisher
   readonly lab: LabLink | undefined
@@ -60,6 +63,7 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
     customerOf: customerRuleOf(config.customersFrom, baseDir),
     ...(manager === undefined ? {} : { haManager: manager }),
   })
+  const highs = new HighsSolver()
   const pages = filePublisher(`${config.stateDir}/reports`)
   return {
     clock,
@@ -79,8 +83,10 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
     publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
     pages,
     lab,
+    // A record of its own, as drivers that can be replaced have to be.
+    solver: { solve: (problem, limitMs) => highs.solve(problem, limitMs) },
     close: async () => {
-      await Promise.all([hypervisor.close(), bmc.close(), netbox?.close()])
+      await Promise.all([hypervisor.close(), bmc.close(), netbox?.close(), highs.close()])
     },
   }
 }
@@ -181,8 +187,15 @@ function inventoryOf(config: Config, places: Places): Inventory {
     customer: async (id: CustomerId) => {
       const known = config.customers[id]
       if (known === undefined) return undefined
-      const { name, language, timeZone, mail } = known
-      return { id: customerId(id), name, language, timeZone, ...(mail === undefined ? {} : { mail }) }
+      const { name, language, timeZone, mail, promisedAvailability } = known
+      return {
+        id: customerId(id),
+        name,
+        language,
+        timeZone,
+        ...(mail === undefined ? {} : { mail }),
+        ...(promisedAvailability === undefined ? {} : { promisedAvailability }),
+      }
     },
     ...(config.operatorMail === undefined ? {} : { operatorMail: config.operatorMail }),
     ...(config.technicianMail === undefined ? {} : { technicianMail: config.technicianMail }),

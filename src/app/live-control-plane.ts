@@ -16,6 +16,7 @@ import { viewOf } from '#domain/view'
 import type { Ports } from '#ports/all'
 import type { SagaEngine } from '#ports/saga'
 import { MAINTENANCE_SAGA } from '#story/maintenance'
+import { type Owed, owedTogether } from '#story/owed-homes'
 import { INBOX } from '#story/story'
 import type {
   Accepted,
@@ -40,6 +41,7 @@ export type LiveParts = {
   readonly subscribe: (listener: (row: JournalRow) => void) => () => void
   readonly readPage: (id: MaintenanceId, customer: CustomerId) => Promise<{ path: string; html: string } | undefined>
   readonly keepPhoto?: ControlPlane['keepPhoto']
+  readonly evidence?: ControlPlane['evidence']
   readonly simulated: boolean
   readonly alerts?: ControlPlane['alerts']
 }
@@ -48,6 +50,11 @@ export function liveControlPlane(
   parts: LiveParts,
 ): ControlPlane & { startFor(finding: Finding, by: string): Promise<StartOutcome> } {
   const { ports } = parts
+  const reports = reporting({
+    ...ports,
+    listMaintenances: parts.listMaintenances,
+    guests: async () => (await ports.hypervisor.observe()).guests,
+  })
   const head = async (id: MaintenanceId): Promise<MaintenanceHead | undefined> => {
     const rows = await ports.journal.read(id)
     return rows.length === 0 ? undefined : { id, cluster: parts.cluster, view: viewOf(rows) }
@@ -71,9 +78,12 @@ export function liveControlPlane(
     release: (id, release, key) => releaseStuck(parts, id, release, key),
     findings: parts.findings,
     report: parts.readPage,
-    reportAs: reporting(ports).report,
+    reportAs: reports.report,
+    monthReports: reports.month,
+    publicDraft: reports.draft,
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     rehearse: liveRehearsals(parts),
+    ...(parts.evidence === undefined ? {} : { evidence: parts.evidence }),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),
@@ -117,6 +127,7 @@ async function startMaintenance(parts: LiveParts, finding: Finding, by: string, 
   if (seen.is === 'refused') return seen
   const { node } = finding
   const { fsid } = seen
+  const owed = await owedBefore(parts)
   const id = idFor(node, key)
   const input: MaintenanceInput = {
     definitionVersion: DEFINITION_VERSION,
@@ -126,6 +137,7 @@ async function startMaintenance(parts: LiveParts, finding: Finding, by: string, 
     finding,
     requestedBy: by,
     policy: parts.policy,
+    ...(owed.length === 0 ? {} : { owed }),
   }
   const exclusive = [`cluster:${parts.cluster}`, ...(fsid === undefined ? [] : [`ceph:${fsid}`])]
   const answer = await parts.engine.start(MAINTENANCE_SAGA, id, input as unknown as Json, { exclusive })
@@ -134,6 +146,18 @@ async function startMaintenance(parts: LiveParts, finding: Finding, by: string, 
   const what = answer.key.startsWith('ceph:') ? 'this Ceph' : 'this cluster'
   const text = `maintenance ${answer.by} runs in ${what} already; one at a time, or two failure domains would be away`
   return { is: 'refused', text, lifts: `it ends, or is aborted: coulisse abort ${answer.by}` }
+}
+
+/** What is older was settled by people, or is where it belongs by now. */
+const OWED_FOR_MS = 7 * 24 * 3_600_000
+const OWED_MAINTENANCES_LIMIT = 20
+
+/** Guests whom an earlier maintenance left away from home: this one brings them there if it moves them. */
+async function owedBefore({ ports, listMaintenances }: LiveParts): Promise<Owed> {
+  const sinceMs = (await ports.clock.nowMs()) - OWED_FOR_MS
+  const ids = (await listMaintenances()).slice(-OWED_MAINTENANCES_LIMIT)
+  const journals = await Promise.all(ids.map((id) => ports.journal.read(id)))
+  return owedTogether(journals.filter((rows) => (rows.at(-1)?.atMs ?? 0) >= sinceMs))
 }
 
 type Refused = Extract<StartOutcome, { is: 'refused' }>

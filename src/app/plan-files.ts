@@ -4,10 +4,13 @@ import { performance } from 'node:perf_hooks'
 import type { ClusterObservation } from '#domain/cluster'
 import { planId } from '#domain/ids'
 import type { Plan, Violation } from '#domain/plan'
+import { HighsSolver } from '#drivers/highs/solver'
 import { parsePlan, planToFile } from '#drivers/snapshot/plan-file'
 import { drainNames, findDrainFaults, parseSnapshot } from '#drivers/snapshot/snapshot-file'
 import { checkPlan } from '#plan/check-plan'
-import { proposePlan } from '#plan/decide'
+import type { PlanRequest } from '#plan/decide'
+import { provePlan } from '#plan/prove-plan'
+import type { Solver } from '#ports/solver'
 
 export type BadInput = { readonly ok: false; readonly faults: readonly string[] }
 export type PlannedFile = {
@@ -23,6 +26,8 @@ export async function planFromFiles(options: {
   snapshotPath: string
   drain: readonly string[]
   policyPath?: string
+  /** False: nothing is proven that sums do not prove. */
+  asksSolver?: boolean
 }): Promise<PlannedFile | BadInput> {
   const read = await readAll([options.snapshotPath, options.policyPath])
   if (!read.ok) return read
@@ -32,18 +37,38 @@ export async function planFromFiles(options: {
   const { cluster, ceph, policy } = parsed.snapshot
   const faults = findDrainFaults(cluster, options.drain)
   if (faults.length > 0) return { ok: false, faults }
-  const startedAtMs = performance.now()
-  const proposed = proposePlan({
+  const request = {
     cluster,
     ceph,
     drain: drainNames(options.drain),
     policy,
     revision: 1,
     id: planId(`plan-of-${cluster.name}-${cluster.observedAtMs}`),
-  })
-  const planMs = performance.now() - startedAtMs
+  }
+  const { proposed, planMs } = await planTimed(request, options.asksSolver !== false)
   const plan = { ...proposed, notes: [...proposed.notes, ...parsed.assumptions] }
   return { ok: true, plan, cluster, json: planToFile(plan, planMs) }
+}
+
+/** `planMs` is the planner's own time: how long a solver was waited for is not counted. */
+async function planTimed(request: PlanRequest, asksSolver: boolean): Promise<{ proposed: Plan; planMs: number }> {
+  const highs = asksSolver ? new HighsSolver() : undefined
+  let waitedMs = 0
+  const solver: Solver | undefined = highs && {
+    solve: async (problem, limitMs) => {
+      const askedAtMs = performance.now()
+      const answer = await highs.solve(problem, limitMs)
+      waitedMs += performance.now() - askedAtMs
+      return answer
+    },
+  }
+  const startedAtMs = performance.now()
+  try {
+    const proposed = await provePlan(request, solver)
+    return { proposed, planMs: performance.now() - startedAtMs - waitedMs }
+  } finally {
+    await highs?.close()
+  }
 }
 
 export async function checkFromFiles(options: {

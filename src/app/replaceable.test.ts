@@ -29,6 +29,7 @@ function make(closed: string[], heard: string[] = []) {
     inventory: { ...ports.inventory, hoster },
     pages: { publish: ports.publisher.publish, read: async () => undefined },
     lab: undefined,
+    solver: { solve: async () => ({ is: 'unanswered', why: 'not asked here' }) },
     close: async () => void closed.push(hoster),
   })
 }

@@ -40,6 +40,7 @@ export function replaceableDrivers(first: Config, make: (config: Config) => Driv
       inventory: through(() => present.inventory),
       publisher: through(() => present.publisher),
       pages: through(() => present.pages),
+      solver: through(() => present.solver),
       lab: present.lab,
       close: () => present.close(),
     },

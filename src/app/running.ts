@@ -6,6 +6,7 @@ import type { Finding } from '#domain/finding'
 import { clusterName, type MaintenanceId, maintenanceId, nodeName } from '#domain/ids'
 import { MOVE_SAGA, moveSaga } from '#drain/move'
 import { createDbosEngine } from '#drivers/dbos/engine'
+import { fenced } from '#drivers/dbos/fence'
 import { keepPhotoIn } from '#drivers/files/photos'
 import { labClock } from '#drivers/lab/clock'
 import { witnessedJournal } from '#drivers/lab/witness'
@@ -23,6 +24,7 @@ import type { Config } from './config/schema.ts'
 import { databaseUrlOf } from './config/secrets.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
+import { startEvidence } from './evidence/start-evidence.ts'
 import { logWhatIsWrong } from './examine-at-start.ts'
 import { fleetOf } from './fleet.ts'
 import { leasesIn } from './leases-in-database.ts'
@@ -87,9 +89,10 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     ...drivers,
     journal: drivers.lab === undefined ? kept : witnessedJournal(kept, drivers.lab),
   }
+  const ofSagas = fencedPorts(ports)
   const definitions: Record<string, SagaFunction> = {
-    [MAINTENANCE_SAGA]: maintenanceSaga(ports) as SagaFunction,
-    [MOVE_SAGA]: moveSaga(ports) as SagaFunction,
+    [MAINTENANCE_SAGA]: maintenanceSaga(ofSagas) as SagaFunction,
+    [MOVE_SAGA]: moveSaga(ofSagas) as SagaFunction,
   }
   const engine = await createDbosEngine({ databaseUrl: database.url, clock: drivers.clock, definitions, onLog: log })
   const stop = new AbortController()
@@ -119,6 +122,10 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     },
     readPage: (id, customer) => drivers.pages.read(id, customer),
     keepPhoto: async (_, photo) => keepPhotoIn(join(config.stateDir, 'photos'), photo),
+    evidence: startEvidence(
+      { stateDir: config.stateDir, pool, journal: kept, clock: drivers.clock, inventory: drivers.inventory, log },
+      stop.signal,
+    ),
     simulated: config.lab !== undefined,
     ...(fleet.alerts === undefined ? {} : { alerts: fleet.alerts }),
   })
@@ -148,6 +155,16 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   )
   return { controlPlane: live, recovered: engine.recovered, reload: () => reload(current, configPath, log) }
 }
+
+/** All that acts on the world. The journal and the clock are fenced by the records themselves. */
+const fencedPorts = (ports: Ports): Ports => ({
+  ...ports,
+  hypervisor: fenced(ports.hypervisor),
+  storage: fenced(ports.storage),
+  bmc: fenced(ports.bmc),
+  notifier: fenced(ports.notifier),
+  publisher: fenced(ports.publisher),
+})
 
 /** True when the finding is dealt with: it asks for nothing, or its maintenance runs. */
 async function heed(
@@ -180,15 +197,8 @@ async function watchedMaintenances(
 /** In the lab the watch never makes time pass while a maintenance acts: that would tear its looks and acts apart. */
 function watchClock(drivers: Drivers, engine: SagaEngine): Clock {
   if (drivers.lab === undefined) return drivers.clock
-  let isBusy = false
-  const clock = labClock(drivers.lab, () => isBusy)
-  return {
-    nowMs: () => clock.nowMs(),
-    async sleepUntil(atMs, quit) {
-      isBusy = (await engine.list()).some(({ status }) => status.is === 'running')
-      await clock.sleepUntil(atMs, quit)
-    },
-  }
+  // Asked about once a second of real time: a maintenance may begin in the middle of a long wait.
+  return labClock(drivers.lab, async () => (await engine.list()).some(({ status }) => status.is === 'running'))
 }
 
 const newestFirst = (findings: readonly Finding[]) => [...findings].sort((a, b) => b.atMs - a.atMs)

@@ -38,7 +38,13 @@ export type Act =
   | { readonly kind: 'issue-work-order'; readonly order: WorkOrderId }
 
 export type Outcome =
-  | { readonly is: 'done'; readonly measured?: Measured; readonly text?: string; readonly at?: NodeName }
+  | {
+      readonly is: 'done'
+      readonly measured?: Measured
+      readonly text?: string
+      readonly at?: NodeName
+      readonly stopped?: true
+    }
   /** Somebody, or an earlier try of ours, had done it already. `at`: where a guest is, when HA chose another node than we. */
   | { readonly is: 'already'; readonly measured?: Measured; readonly at?: NodeName }
   | { readonly is: 'failed'; readonly text: string }

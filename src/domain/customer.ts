@@ -8,6 +8,8 @@ export type Customer = {
   readonly mail?: string
   /** Of the database of time zones, such as Europe/Madrid; UTC where absent. */
   readonly timeZone?: string
+  /** The share of time that each guest shall answer, such as 0.999; absent: nobody promised one. */
+  readonly promisedAvailability?: number
 }
 
 /** What one customer has at stake in one maintenance. */

@@ -4,18 +4,23 @@ import type { Blocker, BlockerKind } from './blocker.ts'
 import type { NooutLease } from './ceph.ts'
 import type { Finding } from './finding.ts'
 import type { Guest } from './guest.ts'
-import type { CustomerId, MaintenanceId, NodeName, PlanId, Vmid, WorkOrderId } from './ids.ts'
+import type { ClusterName, CustomerId, MaintenanceId, NodeName, PlanId, Vmid, WorkOrderId } from './ids.ts'
 import type { Ending, Interlock, Stage, WorkOrder, WorkOrderAnswer } from './maintenance.ts'
 import type { ProbeReading } from './measurement.ts'
 import type { Hardware } from './node.ts'
-import type { Plan } from './plan.ts'
+import type { BrokenBefore, Plan } from './plan.ts'
 
 /** Where a guest was when the maintenance began, and whose it is: our own ledger, the way home reads it. */
-export type Origin = Pick<Guest, 'vmid' | 'name' | 'kind' | 'node' | 'status' | 'customer'>
+export type Origin = Pick<Guest, 'vmid' | 'name' | 'kind' | 'node' | 'status' | 'customer'> & {
+  /** Where it belongs, when an earlier maintenance had left it elsewhere; absent: `node`. */
+  readonly home?: NodeName
+}
 
 export type Event =
   | {
       readonly kind: 'maintenance-opened'
+      /** Absent in journals of before. */
+      readonly cluster?: ClusterName
       readonly node: NodeName
       readonly finding: Finding
       readonly requestedBy: string
@@ -23,7 +28,12 @@ export type Event =
   | { readonly kind: 'stage-began'; readonly stage: Stage }
   | { readonly kind: 'stage-ended'; readonly stage: Stage }
   | { readonly kind: 'finding-confirmed'; readonly finding: Finding; readonly evidence: string }
-  | { readonly kind: 'origins-recorded'; readonly origins: readonly Origin[] }
+  | {
+      readonly kind: 'origins-recorded'
+      readonly origins: readonly Origin[]
+      /** Absent: nothing was over a limit or broke a rule. */
+      readonly before?: BrokenBefore
+    }
   | { readonly kind: 'plan-proposed'; readonly plan: Plan }
   | {
       readonly kind: 'plan-approved'

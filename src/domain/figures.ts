@@ -9,6 +9,8 @@ const twoDigits = (value: number) => String(value).padStart(2, '0')
 
 /** "62 ms", "12.4 s", "5 min 11 s", "2 h 13 min". Never rounds something up from or down to 0. */
 export function durationText(ms: number): string {
+  // A clock that was set back measures nothing.
+  if (ms < 0) return 'an unknown time (the clock was set back)'
   if (ms < SECOND_MS) return `${ms > 0 && ms < 1 ? 'under 1' : Math.round(ms)} ms`
   // The next unit begins where rounding would write "60.0 s".
   if (ms < MINUTE_MS - 50) return `${(ms / SECOND_MS).toFixed(1).replace(/\.0$/, '')} s`

@@ -1,7 +1,7 @@
 /** One run of the story for one node: its input, the messages that people send it, and how it can end. */
 import type { BlockerKind } from './blocker.ts'
 import type { Finding } from './finding.ts'
-import type { ClusterName, MaintenanceId, NodeName, PlanId, WorkOrderId } from './ids.ts'
+import type { ClusterName, MaintenanceId, NodeName, PlanId, Vmid, WorkOrderId } from './ids.ts'
 import type { StoryPolicy } from './policy.ts'
 
 export const STAGES = ['detect', 'plan', 'drain', 'isolate', 'repair', 'verify', 'reintegrate', 'tell'] as const
@@ -11,7 +11,7 @@ export type Stage = (typeof STAGES)[number]
 export type Ending = 'done' | 'undone' | 'failed' | 'stuck'
 
 /** Branch on `definitionVersion` in the story, never on a patch call: recorded histories of every version must replay. */
-export const DEFINITION_VERSION = 2
+export const DEFINITION_VERSION = 3
 
 export type MaintenanceInput = {
   readonly definitionVersion: number
@@ -21,6 +21,8 @@ export type MaintenanceInput = {
   readonly finding: Finding
   readonly requestedBy: string
   readonly policy: StoryPolicy
+  /** Homes that earlier maintenances of this cluster still owe to guests. */
+  readonly owed?: readonly { readonly guest: Vmid; readonly home: NodeName }[]
 }
 
 export type MaintenanceResult = { readonly ending: Ending; readonly text: string }

@@ -11,12 +11,16 @@ const HASH_BYTES = 32
 export const leafHash = (data: string | Uint8Array, sha256: Sha256) => sha256(LEAF, data)
 export const nodeHash = (left: string, right: string, sha256: Sha256) => sha256(NODE, bytesOf(left), bytesOf(right))
 
+/** Lower-case hex alone; by codes, for it is called for every node of a tree. */
 export function bytesOf(hex: string): Uint8Array {
   const bytes = new Uint8Array(hex.length / 2)
-  for (let index = 0; index < bytes.length; index++)
-    bytes[index] = Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16)
+  const nibble = (at: number) => hex.charCodeAt(at) - (hex.charCodeAt(at) < LETTER_A ? DIGIT_0 : LETTER_A - 10)
+  for (let index = 0; index < bytes.length; index++) bytes[index] = 16 * nibble(2 * index) + nibble(2 * index + 1)
   return bytes
 }
+
+const DIGIT_0 = 48
+const LETTER_A = 97
 
 const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 

@@ -42,6 +42,25 @@ export type HomePlan = {
   readonly makespanS: number
 }
 
+/**
+ * What was over a limit or broke a rule before anything was moved: that may be so again when everybody is home. A node's load counts
+ * only while the node is at least as large as it was.
+ */
+export type BrokenBefore = {
+  readonly nodes: readonly {
+    readonly node: NodeName
+    /** Host and running guests, and of how much. */
+    readonly loadBytes: number
+    readonly memoryBytes: number
+    readonly loadCores: number
+    readonly cpuCores: number
+  }[]
+  /** Pairs of a strict keep-apart rule that ran on one node. */
+  readonly together: readonly (readonly [Vmid, Vmid])[]
+  /** Pairs of a strict keep-together rule that ran on two. */
+  readonly apart: readonly (readonly [Vmid, Vmid])[]
+}
+
 /** The constants behind the forecast. */
 export type ForecastModel = {
   readonly streamBitsPerSecond: number
@@ -54,6 +73,23 @@ export const DEFAULT_FORECAST_MODEL: ForecastModel = {
   streamBitsPerSecond: 8.8e9,
   fixedSecondsPerMove: 2,
   source: 'default: nothing measured yet',
+}
+
+/** How much of the plan is proven, where it is not simply all that anybody could wish for. */
+export type PlanProof = {
+  /**
+   * complete: every running guest leaves. impossible: proven that not all can. no-way: an end state exists, and it is proven that no order
+   * of moves leads there. not-proved: nobody knows more than that none was found.
+   */
+  readonly placement: 'complete' | 'impossible' | 'no-way' | 'not-proved'
+  /** none: nobody moves who does not leave anyway. needed: proven that it does not go without. */
+  readonly residents: 'none' | 'needed' | 'not-proved'
+  /** fewest: proven that no fewer blockers explain who stays. */
+  readonly reasons: 'none' | 'fewest' | 'not-proved'
+  /** Proven: however the guests that leave are placed, some node is at least so full. Absent where it was not asked. */
+  readonly fullestAtLeastFraction?: number
+  /** Whether an exact solver answered; without one only what sums and searches prove is proven. */
+  readonly solver: 'answered' | 'unanswered' | 'not-asked'
 }
 
 export type Plan = {
@@ -78,6 +114,10 @@ export type Plan = {
     readonly cpuAllocatedFraction: number
   }[]
   readonly spare: { readonly nodesThatMayFail: number }
+  /** Absent in plans of people, and of before there were proofs. */
+  readonly proof?: PlanProof
+  /** What was over a limit or against a strict rule before anything moved; the plan makes none of it worse. */
+  readonly brokenBefore?: readonly Violation[]
   readonly blockers: readonly Blocker[]
   /** What the operator should read before he approves, and nothing that stops the plan. */
   readonly notes: readonly string[]

@@ -65,6 +65,7 @@ function movedText({ guest, to, mode }: ActOf<'migrate'>, outcome: Outcome): str
   if (outcome.is === 'failed') return `guest ${guest}: did not move to ${to}: ${outcome.text}`
   const already = outcome.is === 'already' ? ' already' : ''
   const at = outcome.at ?? to
+  if (outcome.is === 'done' && outcome.stopped) return `guest ${guest}: lies on ${at}, and does not run`
   switch (mode) {
     case 'live':
       return `guest ${guest}: runs on ${at}${already}, blackout ${measuredText(outcome.measured)}`

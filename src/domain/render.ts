@@ -105,11 +105,12 @@ function originsText(origins: readonly Origin[]): string {
 }
 
 function planText(plan: Plan): string {
-  const { id, revision, moves, makespanS, lowerBoundS, spare, stays, blockers } = plan
+  const { id, parent, revision, observedAtMs, moves, makespanS, lowerBoundS, spare, stays, blockers } = plan
+  const instead = parent === undefined ? '' : ` in place of ${parent}, as seen at ${timeText(observedAtMs)} UTC`
   const staying =
     stays.length === 0 ? '' : `, ${countText(stays.length, 'guest')} ${stays.length === 1 ? 'stays' : 'stay'}`
   return [
-    `plan ${id}, revision ${revision}: ${countText(moves.length, 'move')}${staying}`,
+    `plan ${id}, revision ${revision}${instead}: ${countText(moves.length, 'move')}${staying}`,
     `forecast ${durationText(makespanS * 1000)}, no plan is faster than ${durationText(lowerBoundS * 1000)}`,
     `${countText(spare.nodesThatMayFail, 'more node')} may fail afterwards`,
     blockersText(blockers),

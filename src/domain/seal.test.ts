@@ -84,6 +84,16 @@ test('whatever parts are shown, the hash is the row’s, and all parts together 
   )
 })
 
+test('a key that looks like the mark of a list is a key', () => {
+  const event = { kind: 'said', text: 'x', '#': { '#0': null, '~2': 1 } } as unknown as Event
+  const row = rowOf(event)
+  const { parts } = openTree(
+    disclose(row, () => true, sha256),
+    sha256,
+  )
+  expect(assemble(parts)).toMatchObject({ event })
+})
+
 test('a part that was changed in any way changes the hash', () => {
   const event: Event = { kind: 'gate-opened', stage: 'drain', waitedMs: 48 }
   const row = rowOf(event)

@@ -14,7 +14,8 @@ export type Scalar = null | boolean | number | string | readonly never[] | { rea
 /** A tree of which some leaves are shown: a string is the hash of all below that is hidden. */
 export type PrunedTree = string | Part | readonly [PrunedTree, PrunedTree]
 
-const ERASED = '[erased]'
+/** What a text reads that was erased. */
+export const ERASED = '[erased]'
 const SALT_DIGITS = 32
 
 /** Strings under these keys may name a customer, a guest or a person: what people and systems wrote, and who they are. */
@@ -106,10 +107,10 @@ export function assemble(parts: readonly Part[]): unknown {
   const children = Map.groupBy(parts, ({ at }) => at.slice(1).split('/', 1)[0] ?? '')
   const below = (key: string, own: readonly Part[]) =>
     assemble(own.map((part) => ({ ...part, at: part.at.slice(1 + key.length) })))
-  const entries = [...children].map(([key, own]) => [unescaped(key), below(key, own)] as const)
-  // Lists are told by a mark of their own, so that the keys of an object may be numbers.
+  const entries = [...children].map(([key, own]) => [key, below(key, own)] as const)
+  // Lists are told by a mark of their own, so that the keys of an object may be numbers, or the mark itself (then escaped).
   const isList = entries.every(([key]) => key.startsWith(ITEM))
-  if (!isList) return Object.fromEntries(entries)
+  if (!isList) return Object.fromEntries(entries.map(([key, value]) => [unescaped(key), value]))
   const order = (key: string) => Number(key.slice(ITEM.length))
   return entries.sort(([a], [b]) => order(a) - order(b)).map(([, value]) => value)
 }

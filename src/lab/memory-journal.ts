@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto'
 import { DriverError } from '#domain/driver-error'
 import type { JournalRow } from '#domain/event'
+import type { ClusterName } from '#domain/ids'
 import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
 import type { Sha256 } from '#domain/merkle'
 import { newSeal } from '#domain/seal'
 import type { Clock } from '#ports/clock'
-import type { Appended, Journal } from '#ports/journal'
+import { type Appended, type Journal, MAINTENANCES_READ } from '#ports/journal'
 
 /** As PostgreSQL's client says it of a server that is away. */
 export const DATABASE_AWAY_TEXT = 'connect ECONNREFUSED'
@@ -60,6 +61,14 @@ export class MemoryJournal implements Journal {
 
   #refuseAway(doing: string): void {
     if (this.#isAway()) throw new DriverError('postgres', doing, { retry: 'later', text: DATABASE_AWAY_TEXT })
+  }
+
+  async readMoves(cluster: ClusterName): Promise<readonly JournalRow[]> {
+    return [...this.#rowsOf.values()]
+      .filter(([first]) => first?.event.kind === 'maintenance-opened' && first.event.cluster === cluster)
+      .slice(-MAINTENANCES_READ)
+      .flat()
+      .filter(({ event }) => (event.kind === 'intends' || event.kind === 'did') && event.act.kind === 'migrate')
   }
 
   /** Called with every new row, at once and in order; the answer ends it. */

@@ -1,7 +1,7 @@
 /** A clock that stands still until somebody moves it: a night of hours passes in milliseconds, and twice the same. */
 import type { Clock, Quit } from '#ports/clock'
 
-type Sleeper = { readonly atMs: number; readonly wake: () => void }
+type Sleeper = { atMs: number; readonly wake: () => void }
 
 /** It may be wrong: `jump` sets it forward or back, and what it shows is not the time that has passed any more. */
 export class VirtualClock implements Clock {
@@ -30,7 +30,10 @@ export class VirtualClock implements Clock {
 
   /** Shows the true time and `offsetMs` from now on. Whoever sleeps until a time that it shows now wakes with the next step. */
   jump(offsetMs: number): void {
+    const backMs = Math.max(0, this.#offsetMs - offsetMs)
     this.#offsetMs = offsetMs
+    // Set back, it makes nobody sleep longer than he had asked for.
+    if (backMs > 0) for (const sleeper of this.#sleepers) sleeper.atMs -= backMs
   }
 
   sleepUntil(atMs: number, quit?: Quit): Promise<void> {

@@ -7,6 +7,7 @@ import type { Journal } from './journal.ts'
 import type { Notifier } from './notifier.ts'
 import type { Probe } from './probe.ts'
 import type { Publisher } from './publisher.ts'
+import type { Solver } from './solver.ts'
 import type { Storage } from './storage.ts'
 
 export type Ports = {
@@ -19,4 +20,6 @@ export type Ports = {
   readonly publisher: Publisher
   readonly journal: Journal
   readonly clock: Clock
+  /** Absent: plans say what is not proved. The lab's nights go without, for an answer depends on how fast the machine is. */
+  readonly solver?: Solver
 }

@@ -1,6 +1,8 @@
 /** The append-only, hash-chained record of what we saw, decided and did. */
 import type { Event, JournalRow } from '#domain/event'
-import type { MaintenanceId } from '#domain/ids'
+import type { ClusterName, MaintenanceId } from '#domain/ids'
+
+export const MAINTENANCES_READ = 20
 
 /** `isNew`: nobody had written under this key before, so whoever writes what he intends has not acted on it yet. */
 export type Appended = { readonly row: JournalRow; readonly isNew: boolean }
@@ -10,4 +12,6 @@ export type Journal = {
   append(entry: { readonly maintenance: MaintenanceId; readonly key: string; readonly event: Event }): Promise<Appended>
   /** In order of seq, those after `afterSeq`. */
   read(maintenance: MaintenanceId, afterSeq?: number): Promise<readonly JournalRow[]>
+  /** What was intended and done with guests' moves in the newest MAINTENANCES_READ of this cluster; of each in order of seq. */
+  readMoves(cluster: ClusterName): Promise<readonly JournalRow[]>
 }

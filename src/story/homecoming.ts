@@ -4,11 +4,13 @@ import type { ClusterObservation } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { Guest } from '#domain/guest'
 import type { NodeName, Vmid } from '#domain/ids'
-import type { HomeMove, HomePlan } from '#domain/plan'
+import type { ForecastModel, HomeMove, HomePlan } from '#domain/plan'
 import { moveFacts, partnersOf } from '#drain/decide'
 import type { MoveInput, MoveResult } from '#drain/move'
 import { runMoves } from '#drain/steps'
-import { proposeWayHome } from '#plan/way-home'
+import { checkHome } from '#plan/check-home'
+import { measuredModel } from '#plan/steps'
+import { type HomeInput, proposeWayHome } from '#plan/way-home'
 import { brakeBlockers } from './conditions/quorum.ts'
 import { observeAfterMoves, putRight } from './fresh-look.ts'
 import { passGate } from './gate.ts'
@@ -141,24 +143,30 @@ type Progress = {
 /** The next step of the way home, seen from where everybody is now. */
 async function lookForNext(story: Story, now: Progress): Promise<Next> {
   const origins = story.heard.origins.filter((origin) => origin.status === 'running' || origin.kind === 'vm')
-  const ledger = new Map(origins.map((origin) => [origin.vmid, origin.node]))
+  const ledger = new Map(origins.map(({ vmid, node, home }) => [vmid, home ?? node]))
   return look(story, 'who is not home', async () => {
     const { hypervisor } = story.ports
     const listed = await observeAfterMoves(hypervisor, story.heard.arrived)
-    const next = nextHome(story, listed, ledger, now)
+    const measured = { ...now, model: await measuredModel(story, listed) }
+    const next = nextHome(story, listed, ledger, measured)
     if (next.inputs.length > 0 || next.tired.length > 0) return next
     // Home is what each guest's own node says: the list alone ends no maintenance.
     const proven = await putRight(hypervisor, listed, ({ vmid }) => ledger.has(vmid))
-    return nextHome(story, proven, ledger, now)
+    return nextHome(story, proven, ledger, measured)
   })
 }
 
-function nextHome(story: Story, cluster: ClusterObservation, ledger: ReadonlyMap<Vmid, NodeName>, now: Progress): Next {
+function nextHome(
+  story: Story,
+  cluster: ClusterObservation,
+  ledger: ReadonlyMap<Vmid, NodeName>,
+  now: Progress & { readonly model: ForecastModel },
+): Next {
   const { policy } = story.input
   const rules = { ...policy.plan, lifted: story.heard.lifted }
   const isAnyTired = (guest: Vmid) => isTiredOf(now.failures, guest)
   const origins = withPartners(cluster, ledger, isAnyTired)
-  const home = proposeWayHome({ cluster, origins, policy: rules })
+  const home = provenHome({ cluster, origins, policy: rules, model: now.model, ...beforeOf(story) })
   const isFinal = ({ guest }: { guest: Vmid }) => now.failures[guest]?.final === true
   const tired = cluster.guests
     .filter(({ vmid, node }) => isAnyTired(vmid) && (ledger.get(vmid) ?? node) !== node)
@@ -177,6 +185,22 @@ function nextHome(story: Story, cluster: ClusterObservation, ledger: ReadonlyMap
     final: tired.filter(isFinal).length,
     areLocked: home.stays.some(({ reason }) => reason === 'guest-locked') || cluster.guests.some(isLeavingHome(ledger)),
   }
+}
+
+const beforeOf = ({ heard: { before } }: Story) => (before === undefined ? {} : { before })
+
+/** No step is walked that the independent checker does not let pass: then all stay where they are, and it is said. */
+function provenHome(input: HomeInput): HomePlan {
+  const home = proposeWayHome(input)
+  const violations = checkHome({ ...input, home })
+  if (violations.length === 0) return home
+  const why = violations.map(({ text }) => text).join('; ')
+  const stays = home.moves.map(({ guest, to }) => ({
+    guest,
+    reason: 'plan-violates-rules',
+    text: `guest ${guest} does not go home to ${to}: the planner and its checker do not agree: ${why}`,
+  }))
+  return { ...home, moves: [], stays: [...home.stays, ...stays] }
 }
 
 /** HA goes on with moves that it had queued before maintenance mode was switched off: who is home may be on the way out. */

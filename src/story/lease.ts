@@ -4,7 +4,7 @@ import { DriverError } from '#domain/driver-error'
 import { backBlockers } from './conditions/storage.ts'
 import { passGate } from './gate.ts'
 import { notify } from './notify.ts'
-import { insist } from './perform.ts'
+import { insist, perform } from './perform.ts'
 import { look, note, ownerOf, type Story, StoryStopped } from './story.ts'
 
 /** Takes the lease and proves it. Resolves 'none' where the cluster has no Ceph. */
@@ -99,7 +99,7 @@ export async function keepLease(story: Story, known?: LeaseLook): Promise<void> 
 }
 
 /** Once a lease: nothing is cleared, that would start the very data move that noout prevents. */
-async function shoutExpiry(story: Story): Promise<void> {
+export async function shoutExpiry(story: Story): Promise<void> {
   const { lease } = story.heard
   const { node } = story.input
   if (lease === undefined || lease.expiresAtMs === story.heard.shoutedAtMs) return
@@ -108,6 +108,25 @@ async function shoutExpiry(story: Story): Promise<void> {
   await note(story, { kind: 'lease-expired', node, expiredAtMs: lease.expiresAtMs })
   const text = 'It could not be renewed. noout still stands; nothing was cleared: that would start a data move.'
   await notify(story, { audience: 'operator', subject: `${node}: the noout lease ran out`, text })
+}
+
+/**
+ * The story ends and cannot give the lease back: whoever takes over has its full time from now. Resolves with the lease as it
+ * stands then; a Ceph that does not answer leaves it as it was.
+ */
+export async function leaveLease(story: Story): Promise<NooutLease | undefined> {
+  const { lease } = story.heard
+  if (lease === undefined) return undefined
+  const expiresAtMs = (await story.saga.nowMs()) + story.input.policy.leaseS * 1000
+  const outcome = await perform(story, {
+    act: { kind: 'put-lease', node: story.input.node, expiresAtMs },
+    run: async () => {
+      await story.ports.storage.writeLease({ ...lease, expiresAtMs })
+      return { is: 'done' }
+    },
+  })
+  if (outcome.is !== 'failed') story.heard.lease = { ...lease, expiresAtMs }
+  return story.heard.lease
 }
 
 async function renewLease(story: Story, known?: LeaseLook): Promise<void> {
@@ -184,11 +203,13 @@ export async function releaseLease(story: Story): Promise<void> {
     // Deleted behind our back since the last look: the flag is ours all the same.
     const lease = (await storage.readLease(node)) ?? story.heard.lease
     const ceph = await storage.observe()
-    if (ceph === 'none' || lease === undefined || lease.owner !== ownerOf(story)) return null
+    if (ceph === 'none' || lease === undefined) return null
+    if (lease.owner !== ownerOf(story)) return { by: lease.owner, isUp: false, stoodBefore: true, setAtMs: 0 }
     const isUp = osdsToComeBack(story, ceph).every((osd) => osd.up && osd.in)
     return { isUp, stoodBefore: lease.flagsBefore.includes('noout'), setAtMs: lease.setAtMs }
   })
   if (state === null) return
+  if (state.by !== undefined) return leaveToOther(story, state.by)
   if (!state.isUp) throw new StoryStopped(`the OSDs of ${node} are down: noout stays, and the lease with it`)
   if (!state.stoodBefore) await clearNoout(story)
   await insist(story, {
@@ -202,6 +223,15 @@ export async function releaseLease(story: Story): Promise<void> {
   story.heard.lease = undefined
   const heldMs = (await story.saga.nowMs()) - state.setAtMs
   await note(story, { kind: 'lease-released', node, heldMs })
+}
+
+/** Somebody wrote his own lease over ours: what the flag is for is his to say now. */
+async function leaveToOther(story: Story, owner: string): Promise<void> {
+  const { node } = story.input
+  story.heard.lease = undefined
+  const text = `the noout lease is held by ${owner} now, and not by us: noout stays for them`
+  await note(story, { kind: 'said', about: node, text })
+  await notify(story, { audience: 'operator', subject: `${node}: somebody else holds the noout lease`, text })
 }
 
 async function clearNoout(story: Story): Promise<void> {

@@ -16,8 +16,10 @@ export async function setMaintenanceMode(story: Story, on: boolean): Promise<voi
   if (before === 'unavailable') {
     const text = 'HA maintenance mode cannot be set here: HA may bring guests back before the node is proven'
     if (on) await note(story, { kind: 'said', text, about: node })
-    return
+    if (on || !story.heard.isModeOurs) return
+    await waitUntilAvailable(story)
   }
+  story.heard.isModeOurs = on
   await insist(story, {
     act: { kind: 'set-maintenance-mode', node, on },
     run: async () => {
@@ -29,6 +31,17 @@ export async function setMaintenanceMode(story: Story, on: boolean): Promise<voi
     ...(on ? { undo: () => setMaintenanceMode(story, false) } : {}),
   })
   await proveSwitched(story, on)
+}
+
+/** What we switched on is switched off before the node counts as back: HA leaves it empty for ever else. */
+async function waitUntilAvailable(story: Story): Promise<void> {
+  const { node } = story.input
+  const ask = async (): Promise<readonly Blocker[]> => {
+    if ((await story.ports.hypervisor.maintenanceMode(node)) !== 'unavailable') return []
+    const text = `${node} is in HA maintenance mode still, and there is no way to switch it off`
+    return [{ kind: 'node-not-back', node, text, lifts: `ha-manager crm-command node-maintenance disable ${node}` }]
+  }
+  await passGate(story, { stage: story.heard.stage, ask })
 }
 
 async function proveSwitched(story: Story, on: boolean): Promise<void> {

@@ -28,6 +28,7 @@ import { tellCustomers } from '#tell/steps'
 import { verifyNode } from '#verify/steps'
 import { recordHardware } from './hardware.ts'
 import { bringHome, whoStoppedMeanwhile } from './homecoming.ts'
+import { leaveLease } from './lease.ts'
 import { notify } from './notify.ts'
 import { AbortAsked, holdWhilePaused, note, type Story, StoryStopped, StoryStuck, tellStory } from './story.ts'
 import { undoing } from './undoing.ts'
@@ -46,8 +47,8 @@ export function maintenanceSaga(ports: Ports): SagaFunction<MaintenanceInput & J
       )
     }
     const story = tellStory(saga, ports, input)
-    const { node, finding, requestedBy } = input
-    await note(story, { kind: 'maintenance-opened', node, finding, requestedBy })
+    const { cluster, node, finding, requestedBy } = input
+    await note(story, { kind: 'maintenance-opened', cluster, node, finding, requestedBy })
     const known: Known = { drainBeganMs: 0, touched: false }
     const { ending, text } = await play(story, known)
     // What is done is done: telling of it is neither paused nor aborted.
@@ -113,11 +114,12 @@ async function prepare(story: Story): Promise<{ readonly plan: Plan; readonly ha
     const hardware = await recordHardware(story)
     const haGuests = await hasHaGuests(story)
     await holdWhilePaused(story)
-    const { plan, origins } = approved
+    const { plan, ledger } = approved
     // People take their time between approval and the first move: what aged is looked at again, and approved again.
     if (await isStillFresh(story, approved)) {
       story.heard.hardware = hardware
-      story.heard.origins = origins
+      story.heard.origins = ledger.origins
+      story.heard.before = ledger.before
       return { plan, haGuests }
     }
     approved = await stage(story, 'plan', () => planAndApprove(story, plan))
@@ -149,15 +151,17 @@ async function takeAllBack(story: Story, known: Known, why: Error): Promise<Main
   story.heard.paused = false
   // Hands may be inside, or the hardware is not proven: what stands now is safer than anything a program could do.
   if (why instanceof StoryStuck) {
-    const lease = story.heard.lease === undefined ? '' : `; ${leaseStays(story.heard.lease).text}`
+    const left = await leaveLease(story)
+    const lease = left === undefined ? '' : `; ${leaseStays(left).text}`
     return { ending: 'stuck', text: `${why.message}${lease}` }
   }
   const isRefusal = !known.touched && !(why instanceof AbortAsked)
   const failures = [...(await story.saga.takeBack())]
   for (const { name, text } of failures) await note(story, { kind: 'undo-failed', name, text })
-  if (failures.length > 0 && story.heard.lease !== undefined) failures.push(leaseStays(story.heard.lease))
+  const left = failures.length > 0 ? await leaveLease(story) : undefined
+  if (left !== undefined) failures.push(leaseStays(left))
   const ending: Ending = failures.length > 0 ? 'stuck' : isRefusal ? 'failed' : 'undone'
-  const rest = failures.map((failure) => failure.text).join('; ')
+  const rest = [...new Set(failures.map((failure) => failure.text))].join('; ')
   return { ending, text: rest === '' ? why.message : `${why.message}; not taken back: ${rest}` }
 }
 

@@ -11,13 +11,18 @@ export async function notify(
   const to = await addressOf(story, notice.audience)
   if (to === null) return
   const { audience, subject, text } = notice
-  await perform(story, {
+  const outcome = await perform(story, {
     act: { kind: 'notify', audience, subject },
     run: async ({ key }) => {
       await notifier.send({ key, to, subject, text })
       return { is: 'done' }
     },
   })
+  // His page shows it all the same, to whoever calls him.
+  if (outcome.is === 'failed' && audience === 'technician') {
+    const told = `No mail reaches ${to}: ${outcome.text}\n\nCall the technician. He was to read:\n\n${text}`
+    await notify(story, { audience: 'operator', subject: `not delivered to the technician: ${subject}`, text: told })
+  }
 }
 
 /** Recorded: another address in the configuration of the next process makes no other story. */

@@ -8,7 +8,7 @@ import { readHardware } from './hardware.ts'
 import { proveIdentity } from './identity.ts'
 import { osdsToComeBack, waitUntilBack } from './lease.ts'
 import { insist } from './perform.ts'
-import { look, note, pass, type Story, StoryStuck } from './story.ts'
+import { keepUp, look, note, pass, type Story, StoryStuck } from './story.ts'
 
 const LOOK_EVERY_MS = 5_000
 
@@ -17,6 +17,8 @@ export async function powerOn(story: Story): Promise<'us' | 'itself'> {
   const { bmc } = story.ports
   const { node } = story.input
   story.heard.mayBeOn = true
+  // An answer that is lost, or a process that dies, does not make it somebody else's doing.
+  const wasOff = await look(story, `the power of ${node}`, () => isOff(story))
   const outcome = await insist(story, {
     act: { kind: 'power-on', node },
     run: async () => {
@@ -27,7 +29,16 @@ export async function powerOn(story: Story): Promise<'us' | 'itself'> {
       return { is: 'done' }
     },
   })
-  return outcome.is === 'already' ? 'itself' : 'us'
+  return outcome.is === 'already' && !wasOff ? 'itself' : 'us'
+}
+
+async function isOff({ ports, input }: Story): Promise<boolean> {
+  try {
+    return (await ports.bmc.power(input.node)).is === 'off'
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return false
+  }
 }
 
 /** True when the node is online by its cluster's word; false when `limitMs` passed before. */
@@ -37,6 +48,7 @@ export async function waitForNode(story: Story, limitMs: number): Promise<boolea
   for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
     const online = await look(story, `whether ${node} is back`, () => isOnline(story))
     if (online) return true
+    await keepUp(story)
     await pass(story, LOOK_EVERY_MS)
   }
   return false
@@ -73,6 +85,7 @@ export async function bringNodeBack(story: Story): Promise<void> {
     if (found === 'off') break
     looksBetween = found === 'whole' ? 0 : looksBetween + 1
     if (looksBetween === BETWEEN_LIMIT_LOOKS) await shutDownAgain(story)
+    await keepUp(story)
     await pass(story, LOOK_EVERY_MS)
   }
   const by = await powerOn(story)

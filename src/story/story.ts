@@ -7,6 +7,7 @@ import type { NodeName } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { ControlMessage, InboxMessage, MaintenanceInput, Stage, WorkOrderAnswer } from '#domain/maintenance'
 import type { Hardware } from '#domain/node'
+import type { BrokenBefore } from '#domain/plan'
 import type { Ports } from '#ports/all'
 import type { Saga } from '#ports/saga'
 
@@ -36,6 +37,8 @@ export type Heard = {
   wasOpened: boolean
   /** Where every guest was when the maintenance began, and of those that turned up on the node since. */
   origins: readonly Origin[]
+  /** What was over a limit or broke a rule then, and may be so again when everybody is home. */
+  before: BrokenBefore | undefined
   /** Where our moves brought guests, by vmid: the cluster's list knows it 10 to 20 s later. */
   readonly arrived: Record<string, NodeName>
   /** Why verification sent it back to repair, for the next work order. */
@@ -48,6 +51,8 @@ export type Heard = {
   lease: NooutLease | undefined
   /** The expiry that was shouted already. */
   shoutedAtMs: number | undefined
+  /** We switched HA's maintenance mode on, and it is ours to switch off. */
+  isModeOurs: boolean
   /** Why nothing more is taken back: a person must look first, and what stands now is safer than what a program could do. */
   leftAlone: string | undefined
   /** What must go on while the story waits or is paused: the lease must not run out. Called by `keepUp` alone. */
@@ -86,12 +91,14 @@ export function tellStory(saga: Saga, ports: Ports, input: MaintenanceInput, sta
     mayBeOn: true,
     wasOpened: false,
     origins: [],
+    before: undefined,
     arrived: {},
     refusedFor: undefined,
     hardware: undefined,
     outBefore: [],
     lease: undefined,
     shoutedAtMs: undefined,
+    isModeOurs: false,
     leftAlone: undefined,
     upkeep: async () => {},
     isKeepingUp: false,
@@ -268,7 +275,10 @@ export async function holdWhilePaused(story: Story): Promise<void> {
   while (story.heard.paused)
 }
 
-/** Lets `ms` pass, all ears. */
-export async function pass(story: Story, ms: number, how: 'acts' | 'watches' = 'acts'): Promise<Word> {
-  return attend(story, (await story.saga.nowMs()) + ms, how)
+/** Lets `ms` pass, all ears, whatever people say meanwhile: two looks lie as far apart as they are meant to. */
+export async function pass(story: Story, ms: number, how: 'acts' | 'watches' = 'acts'): Promise<void> {
+  const untilMs = (await story.saga.nowMs()) + ms
+  let word: Word
+  do word = await attend(story, untilMs, how)
+  while (word.is !== 'silence')
 }

@@ -359,14 +359,20 @@ export class NightControlPlane implements ControlPlane {
     return customer === 'acorn' ? { path: 'acorn.html', html: '<!doctype html><p>acorn</p>' } : undefined
   }
 
-  readonly reportAs: ControlPlane['reportAs'] = reporting({
+  readonly #reports = reporting({
     journal: { read: (id, afterSeq) => this.journal(id, afterSeq ?? 0) },
     inventory: {
       hoster: 'Example Hosting',
       simulated: true,
       customer: async (id) => ({ id, name: `The house of ${id}`, language: 'en', timeZone: 'Europe/Madrid' }),
     },
-  }).report
+    probe: { read: async () => [] },
+    listMaintenances: async () => [NIGHT],
+    guests: async () => [],
+  })
+  readonly reportAs: ControlPlane['reportAs'] = this.#reports.report
+  readonly publicDraft: ControlPlane['publicDraft'] = this.#reports.draft
+  readonly monthReports: ControlPlane['monthReports'] = this.#reports.month
 
   async keepPhoto(_: MaintenanceId, photo: { readonly name: string }): Promise<string> {
     this.photos.push(photo.name)

@@ -34,6 +34,8 @@ export const summarySchema = z.object({
   simulated: z.literal(true),
   noout: z.object({ setAt: instant, clearedAt: instant }),
   reports: z.array(z.string()).min(1),
+  evidence: z.array(z.string()).min(1),
+  roots: z.string(),
   journalEntries: z.int().positive(),
   wallMs: z.number().positive(),
 })

@@ -70,6 +70,7 @@ describe('an undisturbed demo', () => {
       expectWorldInOrder(stateDir)
       expectPages(stateDir, summary)
       await expectJournal(stateDir, summary)
+      await expectEvidence(summary)
       await gone(...Object.values(pids).map((pid) => pid ?? 0))
       expect(processesOf(stateDir)).toEqual([])
 
@@ -124,6 +125,24 @@ async function expectJournal(stateDir: string, summary: Summary): Promise<void> 
   rmSync(forged)
   expect(bad.code).toBe(1)
   expect(JSON.parse(bad.out)).toMatchObject({ ok: false })
+}
+
+/** Each customer's bundle is ok beside the published roots, names nobody else, and is not ok after one byte is changed. */
+async function expectEvidence({ reports, evidence, roots }: Summary): Promise<void> {
+  expect(evidence.map((path) => path.replace('.evidence.json', '.html'))).toEqual(reports)
+  for (const path of evidence) {
+    const good = await coulisse(['verify', path, '--root', roots, '--json'])
+    expect(JSON.parse(good.out)).toMatchObject({ ok: true, problems: [], simulated: true })
+    expect(good.code).toBe(0)
+    const text = readFileSync(path, 'utf8')
+    for (const other of ['acorn', 'birch', 'cedar'].filter((name) => !path.includes(name)))
+      expect(text).not.toContain(other)
+    const at = Math.floor(text.length / 2)
+    writeFileSync(`${path}.changed`, `${text.slice(0, at)}${text[at] === '0' ? '1' : '0'}${text.slice(at + 1)}`)
+    const bad = await coulisse(['verify', `${path}.changed`])
+    rmSync(`${path}.changed`)
+    expect(bad.code).not.toBe(0)
+  }
 }
 
 describe('a demo whose control plane is killed by SIGKILL', () => {

@@ -1,4 +1,5 @@
 /** The control plane dies for hours after it has switched a node off. Nobody renews the lease; the watchdog, outside, sees it. */
+
 import { expect, test } from 'vitest'
 import { brokenIn } from '#app/chaos/end-state'
 import { lookAround } from '#app/watchdog/look'

@@ -7,6 +7,8 @@ export const customerSchema = z
     name: z.string(),
     language: z.enum(['en', 'fr', 'es']).default('en'),
     mail: z.string().optional(),
+    /** Of each guest in a month: 0.999. */
+    promisedAvailability: z.number().gt(0).lt(1).optional(),
     timeZone: z.string().refine(isTimeZone, 'no time zone has this name; write it like Europe/Madrid').default('UTC'),
   })
   .strict()

@@ -87,3 +87,10 @@ export const worldTime = async (control: string) => (await ask<{ nowMs: number }
 
 export const readTruth = (control: string) =>
   ask<{ brokenPromises: readonly unknown[]; nowMs: number; startedTwice: readonly unknown[] }>(`${control}/world`)
+
+/** What a customer can check offline. */
+export const readEvidence = (url: string, id: string, customer: string) =>
+  ask<object>(`${url}/api/maintenances/${id}/evidence/${encodeURIComponent(customer)}`)
+
+/** What everybody can see of the journal. */
+export const readRoots = (url: string) => ask<object>(`${url}/public/roots.json`)

@@ -2,13 +2,24 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { canonicalJson } from '#domain/json'
 import { openWorkOrderOf } from '#domain/view'
 import { NODE_TO_REPAIR } from './cluster.ts'
 import type { Demo } from './launch.ts'
-import { approveAsOperator, breakFan, carryAnswers, hearStory, readTruth, type Told, worldTime } from './people.ts'
+import {
+  approveAsOperator,
+  breakFan,
+  carryAnswers,
+  hearStory,
+  readEvidence,
+  readRoots,
+  readTruth,
+  type Told,
+  worldTime,
+} from './people.ts'
 import { readRealFigures, readRealGuests } from './real.ts'
 import { markFinished } from './state-folder.ts'
-import { type DemoSummary, summarize } from './summary.ts'
+import { type DemoSummary, reportsIn, summarize } from './summary.ts'
 
 export type PlayedDemo =
   | { readonly is: 'ended'; readonly summary: DemoSummary; readonly told: Told }
@@ -75,6 +86,22 @@ const hasTold = ({ rows }: Told) => {
   return ended >= 0 && rows.slice(ended).some(({ event }) => event.kind === 'did' && event.act.kind === 'notify')
 }
 
+/** Beside each customer's page; what could not be had is not in the list. */
+async function keepEvidence({ url, stateDir }: Demo, { id, rows }: Told) {
+  const evidence: string[] = []
+  for (const { customer, path } of reportsIn(rows)) {
+    const bundle = await readEvidence(url, id, customer)
+    if (bundle === undefined) continue
+    const beside = path.replace(/\.html$/, '.evidence.json')
+    writeFileSync(beside, `${canonicalJson(bundle)}\n`)
+    evidence.push(beside)
+  }
+  const published = await readRoots(url)
+  const roots = published === undefined ? null : join(stateDir, 'reports', 'roots.json')
+  if (roots !== null) writeFileSync(roots, `${canonicalJson(published)}\n`)
+  return { evidence, roots }
+}
+
 async function sumUp(demo: Demo, told: Told, startMs: number): Promise<DemoSummary> {
   const truth = await readTruth(demo.control)
   const summary = summarize({
@@ -85,6 +112,7 @@ async function sumUp(demo: Demo, told: Told, startMs: number): Promise<DemoSumma
     // Since this process began: what a person waited for, the start of everything included.
     wallMs: Math.round(performance.now()),
     simulated: true,
+    ...(await keepEvidence(demo, told)),
     ...(demo.isReal ? { real: await readRealFigures(demo.control) } : {}),
     ...(demo.isReal ? await readRealGuests(demo.control) : {}),
   })

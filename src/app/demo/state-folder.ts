@@ -31,6 +31,8 @@ const OURS = [
   'logs',
   'reports',
   'photos',
+  'keys',
+  'public',
   'secrets',
   'postgres',
   'config.yaml',

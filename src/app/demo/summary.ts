@@ -1,5 +1,6 @@
 /** What the demo prints at its end, from the journal and the lab's truth. */
 import type { JournalRow } from '#domain/event'
+import type { CustomerId } from '#domain/ids'
 import { homecomingOf, longestBlackoutOf, longestProbeGapOf, viewOf } from '#domain/view'
 
 export type DemoSummary = {
@@ -21,6 +22,9 @@ export type DemoSummary = {
   readonly simulated: boolean
   readonly noout: { readonly setAt: string | null; readonly clearedAt: string | null }
   readonly reports: readonly string[]
+  /** Beside each report, what its customer can check offline; and the journal's roots as they were published. */
+  readonly evidence: readonly string[]
+  readonly roots: string | null
   readonly journalEntries: number
   /** Only where Ceph and the BMCs were real: what the client saw that wrote and verified objects throughout. */
   readonly real?: RealFigures
@@ -67,6 +71,8 @@ export function summarize(facts: {
   readonly startMs: number
   readonly wallMs: number
   readonly simulated: boolean
+  readonly evidence: readonly string[]
+  readonly roots: string | null
   readonly real?: RealFigures
   readonly realGuests?: readonly RealGuestMove[]
   readonly realGuestTroubles?: readonly string[]
@@ -94,7 +100,9 @@ export function summarize(facts: {
     probeIntervalMs: gap === 'unmeasured' ? 'unmeasured' : gap.intervalMs,
     simulated: facts.simulated,
     noout: { setAt: at(view.noout.setAtMs), clearedAt: at(view.noout.clearedAtMs) },
-    reports: rows.flatMap(({ event }) => reportPath(event)),
+    reports: reportsIn(rows).map(({ path }) => path),
+    evidence: facts.evidence,
+    roots: facts.roots,
     journalEntries: rows.length,
     ...(facts.real === undefined ? {} : { real: facts.real }),
     ...(facts.realGuests === undefined ? {} : { realGuests: facts.realGuests }),
@@ -110,7 +118,11 @@ export const keptRunning = ({ realGuests = [] }: DemoSummary) =>
 
 const at = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString())
 
-function reportPath(event: JournalRow['event']): readonly string[] {
-  if (event.kind !== 'did' || event.act.kind !== 'publish-report' || event.outcome.is !== 'done') return []
-  return event.outcome.text === undefined ? [] : [event.outcome.text]
+/** Each customer's page, in the order in which they were written. */
+export function reportsIn(rows: readonly JournalRow[]): readonly { customer: CustomerId; path: string }[] {
+  return rows.flatMap(({ event }) => {
+    if (event.kind !== 'did' || event.act.kind !== 'publish-report' || event.outcome.is !== 'done') return []
+    const { customer } = event.act
+    return event.outcome.text === undefined ? [] : [{ customer, path: event.outcome.text }]
+  })
 }

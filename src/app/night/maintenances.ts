@@ -14,6 +14,7 @@ import type { StoryPolicy } from '#domain/policy'
 import type { Snapshot } from '#domain/snapshot'
 import type { MemoryEngine } from '#lab/engine/memory-engine'
 import { MAINTENANCE_SAGA } from '#story/maintenance'
+import { owedTogether } from '#story/owed-homes'
 import { INBOX } from '#story/story'
 
 /** What became of one: its saga's own end, whatever the journal says. 'running' where the night was over before it. */
@@ -32,6 +33,7 @@ export class Maintenances {
   readonly #snapshot: Snapshot
   readonly #policy: StoryPolicy
   readonly #started: { readonly id: string; readonly node: NodeName }[] = []
+  readonly #journals = new Map<string, JournalRow[]>()
   readonly #plans = new Map<string, PlanId>()
   readonly #orders = new Map<string, string>()
   readonly #sent: Sent[] = []
@@ -49,6 +51,7 @@ export class Maintenances {
     const before = this.#started.filter((one) => one.node === node).length
     const id = before === 0 ? `${node}-night` : `${node}-night-${before + 1}`
     const { cluster, ceph } = this.#snapshot
+    const owed = owedTogether([...this.#journals.values()])
     const input: MaintenanceInput = {
       definitionVersion: DEFINITION_VERSION,
       id: maintenanceId(id),
@@ -57,6 +60,7 @@ export class Maintenances {
       finding,
       requestedBy: finding.class === 'operator' ? 'olga' : 'detect',
       policy: this.#policy,
+      ...(owed.length === 0 ? {} : { owed }),
     }
     const exclusive = [`cluster:${cluster.name}`, ...(ceph === 'none' ? [] : [`ceph:${ceph.fsid}`])]
     const starting = this.#engine.start(MAINTENANCE_SAGA, id, input as unknown as Json, { exclusive })
@@ -105,8 +109,11 @@ export class Maintenances {
     for (const { id } of this.#started) if (this.#engine.hasEnded(id)) void this.#engine.release(id)
   }
 
-  note({ maintenance, event }: JournalRow): void {
-    this.#noteEvent(maintenance, event)
+  note(row: JournalRow): void {
+    const rows = this.#journals.get(row.maintenance)
+    if (rows === undefined) this.#journals.set(row.maintenance, [row])
+    else rows.push(row)
+    this.#noteEvent(row.maintenance, row.event)
   }
 
   async results(): Promise<readonly NightMaintenance[]> {

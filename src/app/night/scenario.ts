@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { StoryPolicy } from '#domain/policy'
 import type { Snapshot } from '#domain/snapshot'
 import { parseSnapshot } from '#drivers/snapshot/snapshot-file'
+import type { StorageOptions } from '#lab/ports/storage'
 import { parseScript, type ScriptLine } from './script.ts'
 
 export type Scenario = {
@@ -11,14 +12,16 @@ export type Scenario = {
   readonly script: readonly ScriptLine[]
   readonly seed: number
   readonly policy: Partial<StoryPolicy>
+  readonly storage: Partial<StorageOptions>
 }
 
-/** cluster.json: a whole snapshot, or `{ "base": "../clusters/x.json", "patch": {…} }` (RFC 7396), with `seed` and `story` policy. */
+/** cluster.json: a whole snapshot, or `{ "base": "../clusters/x.json", "patch": {…} }` (RFC 7396), with `seed`, `story` policy, and `storage`: what our rights reach in Ceph. */
 type ClusterFile = {
   readonly base?: string
   readonly patch?: unknown
   readonly seed?: number
   readonly story?: Partial<StoryPolicy>
+  readonly storage?: Partial<StorageOptions>
 }
 
 /** Throws with the file's name when something in the folder is wrong. */
@@ -31,7 +34,13 @@ export function readScenario(folder: string): Scenario {
   const scriptPath = join(folder, 'script')
   try {
     const script = parseScript(readFileSync(scriptPath, 'utf8'))
-    return { snapshot: parsed.snapshot, script, seed: file.seed ?? 1, policy: file.story ?? {} }
+    return {
+      snapshot: parsed.snapshot,
+      script,
+      seed: file.seed ?? 1,
+      policy: file.story ?? {},
+      storage: file.storage ?? {},
+    }
   } catch (error) {
     throw new Error(`${scriptPath}: ${error instanceof Error ? error.message : error}`)
   }

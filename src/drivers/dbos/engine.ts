@@ -77,7 +77,7 @@ export async function createDbosEngine(options: {
   try {
     await lock.take()
     current = runner
-    await launch({ dbosPool, executorId, onLog })
+    await lock.alone(() => launch({ dbosPool, executorId, onLog }))
     const sweeper = new Sweeper({ store, lock, runner, executorId, log: onLog })
     await sweeper.begin()
     const recovered = await store.leftTo(executorId)

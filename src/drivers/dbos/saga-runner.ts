@@ -1,8 +1,12 @@
 /** Runs one saga as a DBOS workflow, and drops a run that may not or cannot go on without losing the saga. */
+
 import { createHash } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { DBOS, DBOSStepNondeterminismError, DBOSWorkflowConflictError, Error as DbosErrors } from '@dbos-inc/dbos-sdk'
 import { currentOwnerXid } from '@dbos-inc/dbos-sdk/internal/context'
 import { INTERNAL_QUEUE_NAME } from '@dbos-inc/dbos-sdk/internal/utils'
+import { deadlineAt } from '#domain/deadline'
+import { DriverError } from '#domain/driver-error'
 import { canonicalJson, type Json } from '#domain/json'
 import type { Clock, Quit } from '#ports/clock'
 import type { FanOutResult, SagaFunction, SagaStatus } from '#ports/saga'
@@ -15,6 +19,7 @@ import {
   type SagaHost,
   textOf,
 } from '#ports/saga-over-records'
+import { asGuarded } from './fence.ts'
 import type { SagaRow, SagaStore } from './saga-store.ts'
 import { type Bell, WakeUps } from './wake-ups.ts'
 import type { WorkerLock } from './worker-lock.ts'
@@ -27,6 +32,8 @@ const PATIENCE_TRIES = 60
 const PATIENCE_WAIT_MS = 500
 const TAKE_UP_WAIT_MS = 1_000
 const CROSSING_LIMIT_MS = 5_000
+/** The lock is asked for about once a second: older than this, the process stood still. */
+const PROOF_LASTS_MS = 3_000
 
 type Parts = {
   readonly store: SagaStore
@@ -153,7 +160,7 @@ export class SagaRunner {
       cursors: row.cursors,
       clock: this.#parts.clock,
       record: (moment, body) => this.#record(run, moment.name, body),
-      act: (_moment, act) => (this.#isStopped ? never() : act()),
+      act: (_moment, act) => this.#act(run, act),
       nextMessage: (topic, afterSeq, deadlineAtMs) => this.#nextMessage({ run, topic, afterSeq, deadlineAtMs }),
       fanOut: (moment, definition, children, limit) => this.#fanOut(run, { moment, definition, children, limit }),
       fail: (error) => {
@@ -192,6 +199,39 @@ export class SagaRunner {
     }
   }
 
+  /** An act that could not write to our own database has not failed: it is done again when the database is back. */
+  async #act<T>(run: Run, act: () => Promise<T>): Promise<T> {
+    if (this.#isStopped) return never()
+    const answered = await this.#orDrop(run, () =>
+      asGuarded(() => this.#proveOurs(run), act).then(
+        (value) => ({ is: 'ok', value }) as const,
+        (error: unknown) => {
+          if (isDatabaseAway(error)) throw error
+          return { is: 'error', error } as const
+        },
+      ),
+    )
+    if (answered.is === 'error') throw answered.error
+    return answered.value
+  }
+
+  /** Asked before every call of a fenced port: whoever stood still meanwhile looks first whether the saga is still its own. */
+  async #proveOurs(run: Run): Promise<void> {
+    const { lock } = this.#parts
+    if (performance.now() - lock.provenAtMs <= PROOF_LASTS_MS) return
+    await lock.beat()
+    if (!(await this.#orDrop(run, () => this.#mayAct(run, 'always')))) await never()
+  }
+
+  async #orDrop<T>(run: Run, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#patiently(run.row.id, work)
+    } catch (error) {
+      run.drop(error)
+      return never()
+    }
+  }
+
   /** Begins a call into DBOS or its return; the answer ends it. */
   #crossing(): () => void {
     let end = () => {}
@@ -206,11 +246,11 @@ export class SagaRunner {
   }
 
   /** A worker that was cut off from the database begins nothing, and afterwards asks first whether the saga is still its own. */
-  async #mayAct(run: Run): Promise<boolean> {
+  async #mayAct(run: Run, asks: 'after-a-loss' | 'always' = 'after-a-loss'): Promise<boolean> {
     const { lock, store } = this.#parts
     await lock.held()
     if (this.#isStopped) return false
-    if (run.lossCount === lock.lossCount) return true
+    if (asks === 'after-a-loss' && run.lossCount === lock.lossCount) return true
     const { lossCount } = lock
     if (!(await store.isOwnedBy(run.row.id, run.ownerToken))) {
       run.drop(new DBOSWorkflowConflictError(run.row.id))
@@ -233,14 +273,16 @@ export class SagaRunner {
     const quit = new AbortController()
     try {
       // The clock is read before the look, so that a message sent before the deadline is never missed.
-      let isOver = (await this.#patiently(id, () => clock.nowMs())) >= deadlineAtMs
+      const beganMs = await this.#patiently(id, () => clock.nowMs())
+      const deadline = deadlineAt(deadlineAtMs, beganMs)
+      let isOver = beganMs >= deadlineAtMs
       if (!isOver) ringAt({ clock, atMs: deadlineAtMs, bell, quit: quit.signal })
       for (;;) {
         const found = await this.#patiently(id, () => store.nextMessage(rootId, topic, afterSeq))
         if (found) return found
         if (isOver) return 'deadline'
         await bell.rings(MESSAGE_POLL_MS)
-        isOver = (await this.#patiently(id, () => clock.nowMs())) >= deadlineAtMs
+        isOver = deadline.leftMs(await this.#patiently(id, () => clock.nowMs())) <= 0
       }
     } finally {
       quit.abort()
@@ -345,6 +387,10 @@ export class SagaRunner {
     setTimeout(giveBack, TAKE_UP_WAIT_MS)
   }
 }
+
+/** Said by drivers/postgres, which keeps the journal: 'later' is a server that is away. */
+const isDatabaseAway = (error: unknown) =>
+  error instanceof DriverError && error.driver === 'postgres' && error.retry === 'later'
 
 function isNonDeterminism(error: unknown): boolean {
   return error instanceof DbosErrors.DBOSUnexpectedStepError || error instanceof DBOSStepNondeterminismError

@@ -8,6 +8,7 @@ import type { LabLink } from './link.ts'
 export function witnessedJournal(journal: Journal, link: LabLink): Journal {
   return {
     read: (maintenance, afterSeq) => journal.read(maintenance, afterSeq),
+    readMoves: (cluster) => journal.readMoves(cluster),
     async append(entry) {
       const appended = await journal.append(entry)
       await tell(link, appended.row)

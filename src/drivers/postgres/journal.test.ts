@@ -10,12 +10,14 @@ import type { JournalRow } from '#domain/event'
 import { customerId, maintenanceId, nodeName, vmid } from '#domain/ids'
 import { CHAIN_START, chainProblems, hashOfRow } from '#domain/journal-chain'
 import type { Sha256 } from '#domain/merkle'
+import { HEAD_FORMAT, KEY_FORMAT, type SignedHead } from '#domain/tree-head'
 import type { Clock } from '#ports/clock'
 import { PostgresDocuments } from './documents.ts'
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts'
 import { PostgresJournal } from './journal.ts'
 import { checkedInMigrations, migrate } from './migrate.ts'
 import { openPool } from './pool.ts'
+import { PostgresTreeHeads } from './tree-heads.ts'
 
 const stateDir = mkdtempSync(join(tmpdir(), 'coulisse-engine-'))
 const log = () => {}
@@ -140,6 +142,35 @@ test('all hashes are read in the order in which they were written, and a mainten
   expect(await journal.places(maintenanceId('placed'))).toEqual([first, first + 2])
   const hashes = await journal.hashes(first)
   expect([hashes[0], hashes[2]]).toEqual(rows.map(({ hash }) => hash))
+})
+
+test('heads of the journal are kept once a number, in order, and never changed', async () => {
+  const store = new PostgresTreeHeads(pool)
+  const head = (number: number): SignedHead => ({
+    ...{
+      format: HEAD_FORMAT,
+      number,
+      size: number,
+      root: 'a'.repeat(64),
+      atMs: 7.5,
+      day: '2026-11-03',
+      previous: null,
+    },
+    key: 'k',
+    signature: `s${number}`,
+  })
+  expect([await store.addHead(head(1)), await store.addHead(head(2)), await store.addHead(head(2))]).toEqual([
+    true,
+    true,
+    false,
+  ])
+  expect(await store.heads(0)).toEqual([head(1), head(2)])
+  expect(await store.heads(1)).toEqual([head(2)])
+  const key = { format: KEY_FORMAT, id: 'k', publicKey: 'b'.repeat(64), sinceMs: 7 } as const
+  expect([await store.addKey(1, key), await store.addKey(1, key)]).toEqual([true, false])
+  expect(await store.keys()).toEqual([key])
+  for (const table of ['tree_head', 'journal_key'])
+    await expect(pool.query(`delete from coulisse.${table}`)).rejects.toThrow('append-only')
 })
 
 test('a text that PostgreSQL could not take as text comes back all the same', async () => {

@@ -2,11 +2,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import type { JournalRow, Seal } from '#domain/event'
+import type { ClusterName } from '#domain/ids'
 import { CHAIN_START, hashOfRow } from '#domain/journal-chain'
 import type { Sha256 } from '#domain/merkle'
 import { joinStored, type NamingTexts, newSeal, partStored } from '#domain/seal'
 import type { Clock } from '#ports/clock'
-import type { Appended, Journal } from '#ports/journal'
+import { type Appended, type Journal, MAINTENANCES_READ } from '#ports/journal'
 import { asDriverError, inTransaction } from './pool.ts'
 
 /** A row with its place among the rows of all maintenances: what a live reader remembers. */
@@ -119,6 +120,21 @@ export class PostgresJournal implements Journal {
         if (last === undefined) return count
         after = [last.maintenance, last.seq]
       }
+    })
+  }
+
+  async readMoves(cluster: ClusterName): Promise<readonly JournalRow[]> {
+    // As JSON, never as text: what consoles print holds \\u0000, and PostgreSQL makes no text of that.
+    return asDriverError(`read the moves in ${cluster} from the journal`, async () => {
+      const { rows } = await this.#pool.query<StoredRow>(
+        `${ROWS} where maintenance in (
+           select maintenance from coulisse.journal
+           where seq = 1 and (event->'cluster')::text = $1 order by id desc limit ${MAINTENANCES_READ}
+         ) and (event->'kind')::text in ('"intends"', '"did"') and (event->'act'->'kind')::text = '"migrate"'
+         order by id`,
+        [JSON.stringify(cluster)],
+      )
+      return rows.map(rowOf)
     })
   }
 

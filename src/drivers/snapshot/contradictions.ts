@@ -2,7 +2,13 @@
 import { fault } from './faults.ts'
 import type { SnapshotFile } from './snapshot-schema.ts'
 
-export function findContradictions(file: SnapshotFile): readonly string[] {
+/** What these checks read of a file. */
+type Named = Pick<SnapshotFile, 'rules'> & {
+  readonly nodes: readonly Pick<SnapshotFile['nodes'][number], 'name' | 'storages'>[]
+  readonly guests: readonly Pick<SnapshotFile['guests'][number], 'vmid' | 'node'>[]
+}
+
+export function findContradictions(file: Named): readonly string[] {
   const nodes = new Set(file.nodes.map(({ name }) => name))
   const guests = new Set(file.guests.map(({ vmid }) => vmid))
   return [
@@ -25,6 +31,12 @@ export function findContradictions(file: SnapshotFile): readonly string[] {
         nodes.has(name) ? [] : [fault(['rules', index, 'nodes', at], `node ${name} is not in nodes`)],
       ),
     ]),
+    ...file.rules.flatMap((rule, index) => [
+      ...twice(rule.guests).map(([at, id]) => fault(['rules', index, 'guests', at], `guest ${id} is named twice`)),
+      ...twice(rule.kind === 'pin' ? rule.nodes : []).map(([at, name]) =>
+        fault(['rules', index, 'nodes', at], `node ${name} is named twice`),
+      ),
+    ]),
     ...storagesTwice(file),
     ...rulesAgainstEachOther(file),
   ]
@@ -39,7 +51,7 @@ function twice<T>(items: readonly T[]): readonly (readonly [number, T])[] {
   })
 }
 
-function storagesTwice(file: SnapshotFile): readonly string[] {
+function storagesTwice(file: Named): readonly string[] {
   return file.nodes.flatMap(({ storages = [] }, at) => [
     ...twice(storages.map(({ id }) => id)).map(([index, id]) =>
       fault(['nodes', at, 'storages', index, 'id'], `storage ${id} is listed twice`),
@@ -53,7 +65,7 @@ function storagesTwice(file: SnapshotFile): readonly string[] {
 }
 
 /** One pair cannot be kept apart and together. Partners of partners are together too. */
-function rulesAgainstEachOther(file: SnapshotFile): readonly string[] {
+function rulesAgainstEachOther(file: Named): readonly string[] {
   const leader = new Map<number, number>()
   const find = (id: number): number => {
     const up = leader.get(id)
@@ -79,3 +91,48 @@ function rulesAgainstEachOther(file: SnapshotFile): readonly string[] {
     })
   })
 }
+
+/**
+ * What can be read of a file whose fields are partly wrong, so that its contradictions are said in the same breath. Entries keep their
+ * places. Where the name of a node cannot be read nobody is on an unknown one, and where a guest's number cannot, no rule speaks of nobody.
+ */
+export function readableParts(json: unknown): Named {
+  const { nodes, guests, rules } = fieldsOf(json)
+  const readNodes = itemsOf(nodes).map((item, index) => {
+    const { name } = fieldsOf(item)
+    return { name: typeof name === 'string' ? name : `nodes[${index}]` }
+  })
+  const areNodesTold =
+    itemsOf(nodes).length > 0 && itemsOf(nodes).every((item) => typeof fieldsOf(item).name === 'string')
+  const readGuests = itemsOf(guests).map((item, index) => {
+    const { vmid, node } = fieldsOf(item)
+    return {
+      vmid: typeof vmid === 'number' ? vmid : -index - 1,
+      node: areNodesTold && typeof node === 'string' ? node : (readNodes[0]?.name ?? ''),
+    }
+  })
+  const areGuestsTold = Array.isArray(guests) && readGuests.every(({ vmid }) => vmid > 0)
+  return {
+    nodes: readNodes,
+    guests: readNodes.length === 0 ? [] : readGuests,
+    rules: areGuestsTold && areNodesTold ? itemsOf(rules).flatMap(readRule) : [],
+  }
+}
+
+/** One that cannot be read keeps its place, and speaks of nobody. */
+function readRule(item: unknown): Named['rules'] {
+  const { kind, guests, nodes, strict } = fieldsOf(item)
+  const ids = itemsOf(guests).filter((id) => typeof id === 'number')
+  const isStrict = strict !== false
+  if (kind === 'pin') {
+    const names = itemsOf(nodes).filter((name) => typeof name === 'string')
+    return [{ kind, guests: ids, nodes: names, strict: isStrict }]
+  }
+  const known = kind === 'keep-apart' || kind === 'keep-together' ? kind : 'keep-apart'
+  return [{ kind: known, guests: kind === known ? ids : [], strict: isStrict }]
+}
+
+const fieldsOf = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+
+const itemsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])

@@ -100,6 +100,56 @@ describe('a faulty snapshot file names every fault with its path', () => {
       { ...minimal(), rules: [{ kind: 'pin', guests: [101], nodes: ['pve9'] }] },
       /\$\.rules\[0\]\.nodes\[0\]: node pve9/,
     ],
+    [
+      'a guest twice in one rule',
+      { ...minimal(), rules: [{ kind: 'keep-apart', guests: [101, 101] }] },
+      /\$\.rules\[0\]\.guests\[1\]: guest 101 is named twice/,
+    ],
+    [
+      'a node twice in one pin',
+      { ...minimal(), rules: [{ kind: 'pin', guests: [101], nodes: ['pve1', 'pve1'] }] },
+      /\$\.rules\[0\]\.nodes\[1\]: node pve1 is named twice/,
+    ],
+    [
+      'a pin without nodes',
+      { ...minimal(), rules: [{ kind: 'pin', guests: [101], nodes: [] }] },
+      /\$\.rules\[0\]\.nodes: /,
+    ],
+    [
+      'memory of a guest below nothing',
+      { ...minimal(), guests: [{ ...guest, memoryBytes: -1 }] },
+      /\$\.guests\[0\]\.memoryBytes: /,
+    ],
+    ['half a byte', { ...minimal(), guests: [{ ...guest, residentBytes: 1.5 }] }, /\$\.guests\[0\]\.residentBytes: /],
+    ['bytes as words', { ...minimal(), nodes: [{ ...node, memoryBytes: '64G' }] }, /\$\.nodes\[0\]\.memoryBytes: /],
+    ['no cores', { ...minimal(), nodes: [{ ...node, cpuCores: 0 }] }, /\$\.nodes\[0\]\.cpuCores: /],
+    [
+      'a link of nothing',
+      { ...minimal(), nodes: [{ ...node, linkBitsPerSecond: 0 }] },
+      /\$\.nodes\[0\]\.linkBitsPerSecond: /,
+    ],
+    ['a guest that floats', { ...minimal(), guests: [{ ...guest, status: 'paused' }] }, /\$\.guests\[0\]\.status: /],
+    [
+      'a storage twice',
+      {
+        ...minimal(),
+        nodes: [
+          {
+            ...node,
+            storages: [
+              { id: 'a', shared: true },
+              { id: 'a', shared: true },
+            ],
+          },
+        ],
+      },
+      /\$\.nodes\[0\]\.storages\[1\]\.id: storage a is listed twice/,
+    ],
+    [
+      'an own storage that does not say what is free',
+      { ...minimal(), nodes: [{ ...node, storages: [{ id: 'a', shared: false }] }] },
+      /\$\.nodes\[0\]\.storages\[0\]\.freeBytes: /,
+    ],
     ['an unknown rule', { ...minimal(), rules: [{ kind: 'near', guests: [] }] }, /\$\.rules\[0\]\.kind: /],
     [
       'one pair apart and together',
@@ -129,6 +179,38 @@ describe('a faulty snapshot file names every fault with its path', () => {
       'policy $.cpuOvercommit',
       'policy $.lifted[0]',
     ])
+  })
+
+  test('what no field says and what the file says as a whole in one breath', () => {
+    const file = {
+      ...minimal(),
+      nodes: [{ ...node, memoryBytes: -1 }],
+      guests: [guest, { ...guest, vmid: 102, node: 'pve9', cpuCores: 'two' }],
+      rules: [
+        { kind: 'near', guests: [999] },
+        { kind: 'keep-apart', guests: [101, 103] },
+        { kind: 'keep-together', guests: [101, 102] },
+        { kind: 'keep-apart', guests: [102, 101] },
+      ],
+    }
+    expect(faultsOf(file).map((line) => line.split(': ')[0])).toEqual([
+      'snapshot $.nodes[0].memoryBytes',
+      'snapshot $.guests[1].cpuCores',
+      'snapshot $.rules[0].kind',
+      'snapshot $.guests[1].node',
+      'snapshot $.rules[1].guests[1]',
+      'snapshot $.rules[3]',
+    ])
+  })
+
+  test('whatever is wrong with it, and never throws', () => {
+    for (const rules of [5, [5], [{ kind: 'pin' }], [{ kind: 'keep-apart', guests: 'all' }]])
+      expect(faultsOf({ ...minimal(), rules }).length).toBeGreaterThan(0)
+    for (const nodes of [undefined, 5, [null], {}]) {
+      const faults = faultsOf({ ...minimal(), nodes })
+      expect(faults.length).toBeGreaterThan(0)
+      expect(faults.filter((line) => line.includes('$.guests'))).toEqual([])
+    }
   })
 
   test('a drain of a node that is not there', () => {

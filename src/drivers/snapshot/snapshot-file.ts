@@ -6,7 +6,7 @@ import { clusterName, customerId, type NodeName, nodeName, vmid } from '#domain/
 import type { Node } from '#domain/node'
 import { DEFAULT_PLAN_POLICY, type PlanPolicy } from '#domain/policy'
 import type { Snapshot } from '#domain/snapshot'
-import { findContradictions } from './contradictions.ts'
+import { findContradictions, readableParts } from './contradictions.ts'
 import { type Parsed, parseJson } from './faults.ts'
 import { type PolicyFile, policySchema, type SnapshotFile, snapshotSchema } from './snapshot-schema.ts'
 
@@ -23,11 +23,13 @@ export type ParsedSnapshot = Parsed<{
 export function parseSnapshot(text: string, policyText?: string): ParsedSnapshot {
   const parsed = parseJson(text, snapshotSchema, 'snapshot')
   const policy = parseJson(policyText ?? '{}', policySchema, 'policy')
-  if (!parsed.ok || !policy.ok) {
-    return { ok: false, faults: [...(parsed.ok ? [] : parsed.faults), ...(policy.ok ? [] : policy.faults)] }
+  const contradictions = findContradictions(parsed.ok ? parsed.value : readableParts(jsonOf(text))).map(
+    (line) => `snapshot ${line}`,
+  )
+  if (!parsed.ok || !policy.ok || contradictions.length > 0) {
+    const faults = [...(parsed.ok ? [] : parsed.faults), ...contradictions, ...(policy.ok ? [] : policy.faults)]
+    return { ok: false, faults }
   }
-  const faults = findContradictions(parsed.value).map((line) => `snapshot ${line}`)
-  if (faults.length > 0) return { ok: false, faults }
   const assumptions: string[] = []
   const cluster = toCluster(parsed.value, assumptions)
   return {
@@ -47,6 +49,14 @@ export function parsePolicy(text: string, own: PlanPolicy): Parsed<{ readonly po
   return parsed.ok
     ? { ok: true, policy: { ...own, ...(withoutUndefined(parsed.value) as Partial<PlanPolicy>) } }
     : parsed
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** A drain names nodes of the snapshot, each once. */

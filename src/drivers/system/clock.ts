@@ -1,5 +1,6 @@
 /** The machine's own clock. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { deadlineAt } from '#domain/deadline'
 import type { Clock } from '#ports/clock'
 
 /** setTimeout counts in 32 bits: a longer sleep is made of several. */
@@ -11,7 +12,12 @@ export function systemClock(): Clock {
     async sleepUntil(atMs, quit) {
       const awake = new AbortController()
       quit?.addEventListener('abort', () => awake.abort(), { once: true })
-      for (let leftMs = atMs - Date.now(); leftMs > 0 && quit?.aborted !== true; leftMs = atMs - Date.now()) {
+      const deadline = deadlineAt(atMs, Date.now())
+      for (
+        let leftMs = deadline.leftMs(Date.now());
+        leftMs > 0 && quit?.aborted !== true;
+        leftMs = deadline.leftMs(Date.now())
+      ) {
         // An abort ends the sleep, and is no error.
         await sleep(Math.min(leftMs, LONGEST_SLEEP_MS), undefined, { signal: awake.signal }).catch(() => {})
       }

@@ -1,5 +1,6 @@
 /** The saga engine in memory, on virtual time. It recovers as DBOS does: the function runs again over JSON records. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { deadlineAt } from '#domain/deadline'
 import { DriverError } from '#domain/driver-error'
 import { canonicalJson, type Json } from '#domain/json'
 import type { FanOutResult, SagaEngine, SagaFunction, SagaStatus, StartAnswer } from '#ports/saga'
@@ -274,11 +275,13 @@ export class MemoryEngine implements SagaEngine {
   }): Promise<Message | 'deadline'> {
     const { rootId, topic, afterSeq, deadlineAtMs } = wanted
     const { clock } = this.#options
+    const deadline = deadlineAt(deadlineAtMs, clock.atMs)
     for (;;) {
       const found = this.#letters.get(rootId)?.find((letter) => letter.topic === topic && letter.seq > afterSeq)
       if (found) return { seq: found.seq, message: found.message }
-      if (clock.atMs >= deadlineAtMs) return 'deadline'
-      await this.#nextLetter(rootId, deadlineAtMs)
+      const leftMs = deadline.leftMs(clock.atMs)
+      if (leftMs <= 0) return 'deadline'
+      await this.#nextLetter(rootId, clock.atMs + leftMs)
     }
   }
 

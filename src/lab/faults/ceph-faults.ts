@@ -22,6 +22,7 @@ type CephFaults = Extract<
   | `pgs-${string}`
   | 'slow-ops'
   | 'monitor-down'
+  | 'mgr-active'
   | 'lease-deleted'
   | 'lease-by-other'
   | 'service-on-node'
@@ -52,6 +53,9 @@ export const CEPH_FAULTS: FaultTable<CephFaults> = {
   'monitor-down': (world, { node }) => {
     for (const monitor of here(world).monitors) if (monitor.host === node) monitor.broken = true
     refreshMonitors(world)
+  },
+  'mgr-active': (world, { node }) => {
+    here(world).activeMgrHost = node
   },
   'lease-by-other': (world, { host, owner }) => {
     const ceph = here(world)

@@ -10,7 +10,13 @@ import type { FaultKind, FaultTable } from './kinds.ts'
 
 type GuestFaults = Extract<
   FaultKind,
-  `migration-${string}` | 'task-vanishes' | `guest-${string}` | 'target-filled' | 'ha-moves'
+  | `migration-${string}`
+  | 'task-vanishes'
+  | `guest-${string}`
+  | 'target-filled'
+  | 'ha-moves'
+  | 'failback-off'
+  | 'starts-with-node'
 >
 
 /** A guest that writes faster than any link of today. */
@@ -41,6 +47,14 @@ export const GUEST_FAULTS: FaultTable<GuestFaults> = {
       schedule(world, world.nowMs + forS * 1000, { kind: 'ends-fault', what: 'lock', guest: vmid })
   },
   'guest-appears': (world, { node, vmid, memoryBytes }) => addOutsider(world, { node, vmid, memoryBytes }),
+  'failback-off': (world, { guest }) => {
+    guestAt(world, guest).failback = false
+  },
+  'starts-with-node': (world, { guest: vmid }) => {
+    const guest = guestAt(world, vmid)
+    guest.spec = { ...guest.spec, onboot: true }
+  },
+  'guest-deleted': (world, { guest: vmid }) => deleteGuest(world, guestAt(world, vmid)),
   'guest-stops-slowly': (world, { guest, s }) => {
     guestAt(world, guest).stopS = s
   },
@@ -58,6 +72,15 @@ export const GUEST_FAULTS: FaultTable<GuestFaults> = {
     const target = to ?? targetFor(world, guest, guest.node)
     if (target !== undefined) moveByHa(world, guest, target)
   },
+}
+
+/** Refused while it is locked, as Proxmox does; its rules forget it. */
+function deleteGuest(world: World, guest: WorldGuest): void {
+  if (guest.lock !== undefined) return
+  const { vmid } = guest.spec
+  delete world.guests[vmid]
+  world.deleted = [...(world.deleted ?? []), guest]
+  world.rules = world.rules.map((rule) => ({ ...rule, guests: rule.guests.filter((one) => one !== vmid) }))
 }
 
 type Outsider = { readonly node: NodeName; readonly vmid: Vmid | undefined; readonly memoryBytes: number }

@@ -69,6 +69,7 @@ export const FAULT_FIELDS = {
     node: node.optional(),
   }),
   'maintenance-mode-unavailable': plain,
+  'crm-master': z.object({ node }),
   'maintenance-mode-by-other': z.object({ node }),
   // corosync
   'quorum-lost': z.object({ forS: seconds.default(300) }),
@@ -85,6 +86,7 @@ export const FAULT_FIELDS = {
     minSize: z.int().min(1).default(1),
   }),
   'monitor-down': z.object({ node }),
+  'mgr-active': z.object({ node }),
   /** A maintenance of somebody else, in this cluster or in another that shares its Ceph. */
   'lease-by-other': z.object({ host: z.string().min(1), owner: z.string().default('coulisse/pve9-other') }),
   'lease-deleted': z.object({ node }),
@@ -108,6 +110,12 @@ export const FAULT_FIELDS = {
       .positive()
       .default(2 ** 31),
   }),
+  /** A guest of HA that does not come back by itself when its node's maintenance mode ends. */
+  'failback-off': z.object({ guest }),
+  /** A stopped guest that its node starts at power-on. */
+  'starts-with-node': z.object({ guest }),
+  /** Its owner stops it and deletes it: a wish of his, and nobody's loss. */
+  'guest-deleted': z.object({ guest }),
   'guest-stops-slowly': z.object({ guest, s: seconds.default(240) }),
   'target-filled': z.object({ node, memoryBytes: z.int().positive().optional() }),
   'ha-moves': z.object({ guest, to: node.optional() }),

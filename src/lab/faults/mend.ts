@@ -28,7 +28,8 @@ const MENDS = {
   /** Somebody presses the button for ten seconds. One that shuts down in order is left to it. */
   'node-hangs': (world, about) => {
     for (const node of nodesOf(world, about)) {
-      const hangs = node.state === 'hung' || (node.state === 'shutting-down' && node.hangsOnShutdown)
+      const bootsForEver = node.state === 'booting' && node.repairEffects.includes('does-not-boot')
+      const hangs = node.state === 'hung' || bootsForEver || (node.state === 'shutting-down' && node.hangsOnShutdown)
       node.hangsOnShutdown = false
       if (hangs) powerIsGone(world, node, 'others')
     }
@@ -55,10 +56,7 @@ const MENDS = {
     world.cluster.maintenanceModeAvailable = true
   },
   'maintenance-mode-by-other': (world, about) => {
-    for (const node of nodesOf(world, about)) {
-      delete node.maintenanceByOthers
-      switchMaintenance(world, node, false)
-    }
+    for (const node of nodesOf(world, about)) switchMaintenance(world, node, false, 'others')
   },
   'corosync-link-down': (world) => {
     world.cluster.corosyncLinksDown = []
@@ -157,7 +155,7 @@ function mendEverything(world: World): void {
     delete node.startsByItselfAfterS
     const isOff = node.state === 'off' && node.downBy !== 'us' && !node.cordsPulled
     if (isOff || node.state === 'dead' || node.state === 'hung') revive(world, node)
-    if (node.maintenanceByOthers) mend(world, 'maintenance-mode-by-other', { node: node.name })
+    if (node.haMaintenanceBy === 'others') mend(world, 'maintenance-mode-by-other', { node: node.name })
   }
   const ceph = cephOf(world)
   if (!ceph) return

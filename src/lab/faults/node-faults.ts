@@ -36,6 +36,7 @@ type NodeFaults = Extract<
   | 'chassis'
   | 'role'
   | `maintenance-mode-${string}`
+  | 'crm-master'
   | 'quorum-lost'
   | `corosync-${string}`
   | 'qdevice-down'
@@ -164,11 +165,10 @@ export const NODE_FAULTS: FaultTable<NodeFaults> = {
   'maintenance-mode-unavailable': (world) => {
     world.cluster.maintenanceModeAvailable = false
   },
-  'maintenance-mode-by-other': (world, { node: name }) => {
-    const node = nodeAt(world, name)
-    if (node.haMaintenance === 'off') node.maintenanceByOthers = true
-    switchMaintenance(world, node, true)
+  'crm-master': (world, { node }) => {
+    world.cluster.crmMaster = node
   },
+  'maintenance-mode-by-other': (world, { node }) => switchMaintenance(world, nodeAt(world, node), true, 'others'),
   'quorum-lost': (world, { forS }) => {
     world.cluster.quorumLostUntilMs = world.nowMs + forS * 1000
   },

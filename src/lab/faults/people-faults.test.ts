@@ -175,7 +175,18 @@ test('a node that we switched off stays off when everything else is mended', asy
 const ENDS_WITH_ITSELF = [
   ...['bmc-reset', 'sel-cleared', 'lease-deleted', 'noout-cleared-by-other', 'ha-moves', 'guest-appears'],
   ...['power-restore', 'locate-goes-out', 'bmc-dark-when-unplugged', 'powers-on-by-itself', 'guest-stops-slowly'],
-  ...['pending-kernel', 'mended', 'task-vanishes', 'dimm-missing-after-repair', 'after-repair'],
+  ...[
+    'failback-off',
+    'starts-with-node',
+    'crm-master',
+    'mgr-active',
+    'pending-kernel',
+    'mended',
+    'task-vanishes',
+    'guest-deleted',
+    'dimm-missing-after-repair',
+    'after-repair',
+  ],
 ]
 const MENDED_AS: Record<string, string> = {
   'fan-flap': 'fans',

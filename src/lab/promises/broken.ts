@@ -9,5 +9,5 @@ import type { World } from '#lab/world/state'
  */
 export function breakPromise(world: World, promise: number, text: string): void {
   const known = world.brokenPromises.some((one) => one.promise === promise && one.text === text)
-  if (!known) world.brokenPromises.push({ promise, atMs: world.nowMs, text })
+  if (!known) world.brokenPromises.push({ promise, atMs: world.nowMs, text, event: world.changeCount })
 }

@@ -18,9 +18,9 @@ export function checkAfterEvent(world: World, event: WorldEvent) {
     case 'pause-check':
       return checkPause(world, event)
     case 'together-check':
-      return checkTogether(world, event.guest)
+      return checkTogether(world, event)
     case 'interlock-check':
-      return checkInterlock(world, event.node)
+      return checkInterlock(world, event)
     case 'lease-expires':
       return checkLease(world, event.node)
     case 'node-off':

@@ -106,7 +106,7 @@ function checkRule(world: World, { rule, guest, from, target, what }: RuleCheck)
     if (near !== undefined && !wasBroken) breakPromise(world, 4, `${what}: keep apart from guest ${near}`)
   }
   if (rule.kind === 'keep-together') {
-    schedule(world, world.nowMs + ONE_STEP_MS, { kind: 'together-check', guest: vmid })
+    schedule(world, world.nowMs + ONE_STEP_MS, { kind: 'together-check', guest: vmid, movedAtMs: world.nowMs })
   }
 }
 
@@ -119,12 +119,20 @@ function countsAt(world: World, vmid: Vmid, node: NodeName): boolean {
 }
 
 /** One step after it moved, a guest is with its partners again, unless one still moves or lives on a dead node. */
-export function checkTogether(world: World, vmid: Vmid): void {
-  const guest = guestOf(world, vmid)
+export function checkTogether(world: World, event: Extract<WorldEvent, { kind: 'together-check' }>): void {
+  const guest = guestOf(world, event.guest)
   if (!guest || !isRunning(guest)) return
+  const { vmid } = guest.spec
   for (const rule of world.rules) {
     if (rule.kind !== 'keep-together' || !rule.strict || !rule.guests.includes(vmid)) continue
     const partners = rule.guests.map((id) => guestOf(world, id)).filter((one) => one !== undefined && isRunning(one))
+    // Whoever was carried off since, by HA of itself or by hand, was torn away by others.
+    if (partners.some((one) => (one?.tornAwayAtMs ?? 0) >= event.movedAtMs)) continue
+    const apartSinceMs = Math.max(...partners.map((one) => one?.arrivedAtMs ?? 0))
+    if (world.nowMs - apartSinceMs < ONE_STEP_MS) {
+      schedule(world, apartSinceMs + ONE_STEP_MS, event)
+      continue
+    }
     const moving = Object.values(world.migrations).some((move) => rule.guests.includes(move.guest))
     const apart = partners.find((one) => one?.node !== guest.node)
     if (!moving && apart) breakPromise(world, 4, `guest ${vmid} is apart from guest ${apart.spec.vmid}`)
@@ -135,7 +143,7 @@ export function checkTogether(world: World, vmid: Vmid): void {
 export function expectTold(world: World, id: string): void {
   const move = world.migrations[id]
   if (move?.phase !== 'finishing' || move.blackoutMs === undefined) return
-  const ours = move.by === 'us' || (move.by === 'ha' && world.nodes[move.from]?.haMaintenance !== 'off')
+  const ours = move.by === 'us' || (move.by === 'ha' && world.nodes[move.from]?.haMaintenanceBy === 'us')
   if (!ours) return
   const budgetMs = guestOf(world, move.guest)?.spec.pauseBudgetMs
   if (budgetMs === undefined || move.blackoutMs <= budgetMs) return

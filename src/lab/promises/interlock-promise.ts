@@ -3,7 +3,7 @@ import type { NodeName } from '#domain/ids'
 import { powerIsOn } from '#lab/world/bmc'
 import { askOkToStop, cephOf, osdsOn } from '#lab/world/ceph'
 import { hasEvent, schedule } from '#lab/world/events'
-import type { World } from '#lab/world/state'
+import type { World, WorldEvent } from '#lab/world/state'
 import { breakPromise } from './broken.ts'
 
 /** A look at the node comes round within this time; longer is too long for hands in it. */
@@ -52,8 +52,32 @@ export function expectWithdrawn(world: World): void {
   schedule(world, world.nowMs + WITHDRAWN_WITHIN_MS, { kind: 'interlock-check', node })
 }
 
-export function checkInterlock(world: World, node: NodeName): void {
+/** A BMC that answers nobody, of a node that is in no list: until one of them tells, its power can be seen by nobody. */
+function isUnseen(world: World, name: NodeName): boolean {
+  const node = world.nodes[name]
+  const ceph = cephOf(world)
+  const isDark = node !== undefined && world.nodes[node.bmc.answersAs]?.bmc.state !== 'up'
+  return isDark && !node.online && !(ceph && osdsOn(ceph, name).some(({ up }) => up))
+}
+
+const LOOKS_AGAIN_MS = 10_000
+
+export function checkInterlock(world: World, event: Extract<WorldEvent, { kind: 'interlock-check' }>): void {
+  const { node } = event
   if (world.interlock === 'never-shown' || world.interlock.is !== 'safe') return
   const why = whyNotSafe(world, node)
+  if (why !== undefined && isUnseen(world, node)) {
+    schedule(world, world.nowMs + LOOKS_AGAIN_MS, {
+      kind: 'interlock-check',
+      node,
+      seenAtMs: world.nowMs + LOOKS_AGAIN_MS,
+    })
+    return
+  }
+  const seenMs = world.nowMs - (event.seenAtMs ?? 0)
+  if (why !== undefined && seenMs < WITHDRAWN_WITHIN_MS) {
+    schedule(world, world.nowMs + WITHDRAWN_WITHIN_MS - seenMs, { kind: 'interlock-check', node })
+    return
+  }
   if (why !== undefined) breakPromise(world, 7, `"safe" was not withdrawn: ${why}`)
 }

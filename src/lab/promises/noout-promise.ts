@@ -40,8 +40,23 @@ export function checkLease(world: World, node: NodeName): void {
     if (wrongByMs !== 0) schedule(world, world.nowMs + leftMs + LEASE_GRACE_MS, { kind: 'lease-expires', node })
     return
   }
-  const told = world.told.some(({ about, atMs }) => about === 'lease' && atMs + wrongByMs >= expiresAtMs)
+  const told = world.told.some(
+    ({ about, atMs, endsAtMs }) =>
+      about === 'lease' && (atMs + wrongByMs >= expiresAtMs || isSameSecond(endsAtMs, expiresAtMs)),
+  )
   if (!told) breakPromise(world, 5, `noout on ${node} outlived its lease and nobody was told`)
+}
+
+/** Sentences for people have no milliseconds. */
+const isSameSecond = (one: number | undefined, other: number) =>
+  one !== undefined && Math.floor(one / 1000) === Math.floor(other / 1000)
+
+const LEASE_ENDS = /lease ends at (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC: nobody renews it/
+
+/** A lease's end that people were told of before it came, because nobody renews it. */
+export function toldLeaseEnd(text: string): number | undefined {
+  const [, day, time] = LEASE_ENDS.exec(text) ?? []
+  return day === undefined ? undefined : Date.parse(`${day}T${time}Z`)
 }
 
 function expiryOf(lease: string | undefined): number | undefined {

@@ -2,10 +2,14 @@
 import { allGuests } from '#lab/world/guests'
 import type { World, WorldGuest } from '#lab/world/state'
 import { breakPromise } from './broken.ts'
+import { toldLeaseEnd } from './noout-promise.ts'
 
 /** Words that claim what nobody can know. */
 const CLAIMS = [/\bno impact\b/i, /\bsans impact\b/i, /\bsin impacto\b/i, /\b100 ?%/]
 const MILLISECONDS = /(\d+(?:[.,\u202f\u00a0 ]\d{3})*)(?:\u00a0|\u202f| |&nbsp;|&#160;)?ms\b/g
+
+/** A page tells of guests that are gone too. */
+const everGuests = (world: World) => [...allGuests(world), ...(world.deleted ?? [])]
 
 type Text = { readonly customer: string; readonly where: string; readonly text: string }
 
@@ -31,9 +35,12 @@ export function checkMail(world: World, mail: Mail): void {
 /** Somebody was told of a pause or of a lease: promises 5 and 6 read this. */
 function noteTold(world: World, { subject, text }: Mail): void {
   const words = `${subject}\n${text}`
-  if (/\b(lease|noout)\b/i.test(words)) world.told.push({ atMs: world.nowMs, about: 'lease' })
+  if (/\b(lease|noout)\b/i.test(words)) {
+    const endsAtMs = toldLeaseEnd(words)
+    world.told.push({ atMs: world.nowMs, about: 'lease', ...(endsAtMs === undefined ? {} : { endsAtMs }) })
+  }
   if (!/\b(pause|paused|budget)\b/i.test(words)) return
-  for (const { spec } of allGuests(world)) {
+  for (const { spec } of everGuests(world)) {
     if (words.includes(String(spec.vmid)) || words.includes(spec.name))
       world.told.push({ atMs: world.nowMs, about: 'pause', guest: spec.vmid })
   }
@@ -45,13 +52,13 @@ const plainText = (html: string) =>
     .replace(/<[^>]*>/g, ' ')
     .replace(/\s+/g, ' ')
 
-const customersOf = (world: World) => [...new Set(allGuests(world).flatMap(({ customer }) => customer ?? []))]
+const customersOf = (world: World) => [...new Set(everGuests(world).flatMap(({ customer }) => customer ?? []))]
 
 function checkNumbers(world: World, { customer, where, text }: Text): void {
   for (const claim of CLAIMS) {
     if (claim.test(text)) breakPromise(world, 8, `${where} claims "${claim.exec(text)?.[0]}"`)
   }
-  const own = allGuests(world).filter((guest) => guest.customer === customer)
+  const own = everGuests(world).filter((guest) => guest.customer === customer)
   for (const [, digits] of text.matchAll(MILLISECONDS)) {
     const ms = Number((digits ?? '').replace(/\D/g, ''))
     if (!wasMeasured(world, own, ms)) breakPromise(world, 8, `${where} says ${ms} ms, and nobody measured that`)
@@ -72,7 +79,7 @@ function wasMeasured(world: World, own: readonly WorldGuest[], ms: number): bool
 
 function checkStrangers(world: World, { customer, where, text }: Text): void {
   const words = new Set(text.toLowerCase().split(/[^\p{L}\p{N}_-]+/u))
-  for (const { spec, customer: owner } of allGuests(world)) {
+  for (const { spec, customer: owner } of everGuests(world)) {
     if (owner === customer) continue
     if (words.has(spec.name.toLowerCase()))
       breakPromise(world, 9, `${where} names ${spec.name} of ${owner ?? 'nobody'}`)

@@ -91,7 +91,7 @@ export const setMaintenanceMode: WorldCommands['setMaintenanceMode'] = (world, n
   if (!node) return record(world, entry, refused(500, `node '${name}' does not exist`))
   if (!world.cluster.maintenanceModeAvailable) return record(world, entry, refused(501, 'no way to set it'))
   if (!quorate(world)) return record(world, entry, refused(500, NO_QUORUM_TEXT))
-  switchMaintenance(world, node, on)
+  switchMaintenance(world, node, on, by)
   return record(world, entry, nothing)
 }
 

@@ -93,8 +93,10 @@ export function unlockGuest(world: World, guest: WorldGuest): void {
 export function moveGuest(world: World, move: { guest: WorldGuest; to: NodeName; by: By }): void {
   const { guest, to, by } = move
   guest.node = to
+  guest.arrivedAtMs = world.nowMs
   if (isRunning(guest)) guest.runsOn = [to]
   if (by !== 'us') guest.arrivedByOthersAtMs = world.nowMs
+  if (by === 'others') guest.tornAwayAtMs = world.nowMs
   markBehind(world, guest)
 }
 

@@ -124,6 +124,7 @@ function sendAway(world: World, guest: WorldGuest): void {
   const to = targetFor(world, guest, from)
   if (to === undefined) return
   const together = partnersOf(world, guest)
+  if (world.nodes[from]?.haMaintenanceBy !== 'us') guest.tornAwayAtMs = world.nowMs
   // Gaps that Proxmox's own simulator shows: pairs and `failback 0` guests never come back.
   if (together.length === 0 && guest.failback) guest.haHome = from
   enqueue(world, { guest, to, by: 'ha' })
@@ -159,10 +160,12 @@ function loadOf(world: World, node: WorldNode): number {
   return here.reduce((sum, guest) => sum + guest.spec.memoryBytes, node.memoryUsedBytes) / node.memoryBytes
 }
 
-export function switchMaintenance(world: World, node: WorldNode, on: boolean): void {
+export function switchMaintenance(world: World, node: WorldNode, on: boolean, by: By): void {
   if (on === (node.haMaintenance !== 'off')) return
   cancelEvents(world, (event) => event.kind === 'ha-maintenance' && event.node === node.name)
   node.haMaintenance = on ? 'requested' : 'off'
+  if (on) node.haMaintenanceBy = by
+  else delete node.haMaintenanceBy
   if (on) {
     schedule(world, world.nowMs + HA_ROUND_MS, { kind: 'ha-maintenance', node: node.name })
     return
@@ -202,6 +205,7 @@ export function recoverFrom(world: World, name: NodeName): void {
     const to = targetFor(world, guest, name)
     if (to === undefined) continue
     guest.node = to
+    guest.tornAwayAtMs = world.nowMs
     delete guest.lock
     guest.haState = 'started'
     const delayMs = drawBetween(world, `ha/${guest.spec.vmid}`, HA_START_MS, 3 * HA_START_MS)
@@ -221,4 +225,7 @@ export function startGuestNow(world: World, start: { guest: Vmid; node: NodeName
 }
 
 /** HA's own idea: auto-rebalance, or a colleague's wish. */
-export const moveByHa = (world: World, guest: WorldGuest, to: NodeName) => enqueue(world, { guest, to, by: 'ha' })
+export function moveByHa(world: World, guest: WorldGuest, to: NodeName): void {
+  guest.tornAwayAtMs = world.nowMs
+  enqueue(world, { guest, to, by: 'ha' })
+}

@@ -5,6 +5,7 @@ import type { Event } from '#domain/event'
 import type { Interlock } from '#domain/maintenance'
 import type { Plan } from '#domain/plan'
 import { checkInterlockSaid } from '#lab/promises/interlock-promise'
+import { toldLeaseEnd } from '#lab/promises/noout-promise'
 import type { World } from './state.ts'
 import { issueWorkOrder, refuseAnswer } from './technician.ts'
 
@@ -30,12 +31,20 @@ export function noteJournal(world: World, event: Event) {
     case 'pause-over-budget':
       world.told.push({ atMs: world.nowMs, about: 'pause', guest: event.guest })
       return
+    case 'maintenance-ended':
+      return noteEnd(world, event.text)
     case 'lease-expired':
       world.told.push({ atMs: world.nowMs, about: 'lease' })
       return
     default:
       return
   }
+}
+
+/** One that is stuck says until when its lease holds. */
+function noteEnd(world: World, text: string): void {
+  const endsAtMs = toldLeaseEnd(text)
+  if (endsAtMs !== undefined) world.told.push({ atMs: world.nowMs, about: 'lease', endsAtMs })
 }
 
 function noteProposal(world: World, plan: Plan): void {

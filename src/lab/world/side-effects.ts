@@ -39,9 +39,19 @@ export function applySideEffect(node: WorldNode, effect: string): void {
   node.repairEffects.push(effect)
   const change = changeOf(effect)
   if (change) node.hardware = { ...node.hardware, ...change(node.hardware) }
+  fitMemory(node)
   if (effect === 'versions-differ') node.versions = { ...node.versions, kernel: '6.17.9-1-pve' }
   const fan = effect === 'fan-out-of-band' ? node.fans[0] : undefined
   if (fan) fan.stopped = true
+}
+
+/** The system sees the DIMMs that are there: a node that lost one has that much less memory for guests. */
+function fitMemory(node: WorldNode): void {
+  const sizeOf = ({ dimms }: Hardware) => (dimms === 'unknown' ? 0 : dimms.reduce((sum, { bytes }) => sum + bytes, 0))
+  const lostBytes = sizeOf(node.baseline) - sizeOf(node.hardware) - (node.lostMemoryBytes ?? 0)
+  if (lostBytes === 0) return
+  node.memoryBytes -= lostBytes
+  node.lostMemoryBytes = (node.lostMemoryBytes ?? 0) + lostBytes
 }
 
 /** He looks again at what the last round left: the reseated DIMM is back. */
@@ -49,6 +59,7 @@ export function mendSideEffects(node: WorldNode): void {
   if (node.repairEffects.length === 0) return
   node.repairEffects = []
   node.hardware = structuredClone(node.baseline)
+  fitMemory(node)
   node.versions = {
     ...node.versions,
     ...(node.baseline.versions.kernel === undefined ? {} : { kernel: node.baseline.versions.kernel }),

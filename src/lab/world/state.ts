@@ -24,6 +24,8 @@ export type World = {
   nodes: Record<string, WorldNode>
   /** Key: the vmid as text. */
   guests: Record<string, WorldGuest>
+  /** Those that their owners deleted: what was measured of them stays true. */
+  deleted?: WorldGuest[]
   rules: Rule[]
   /** Key: UPID; in the order they began. */
   tasks: Record<string, WorldTask>
@@ -50,8 +52,8 @@ export type World = {
   intents: { atMs: number; kind: string; node?: string; guest?: number }[]
   /** A journal tells the world of intents: from then on promise 10 is looked at. */
   journalJoined: boolean
-  /** What the journal or a mail said to people: pauses over budget, leases that ran out. */
-  told: { atMs: number; about: 'pause' | 'lease'; guest?: number }[]
+  /** What the journal or a mail said to people: pauses over budget, leases that ran out or will, at `endsAtMs`, renewed by nobody. */
+  told: { atMs: number; about: 'pause' | 'lease'; guest?: number; endsAtMs?: number }[]
   /** Containers that a proposed plan restarts, by plan: approved, somebody has said so. */
   proposedRestarts: Record<string, number[]>
   /** What was last shown to the technician. */
@@ -63,7 +65,8 @@ export type World = {
   startedTwice: number[]
 }
 
-export type BrokenPromise = { promise: number; atMs: number; text: string }
+/** `event`: how many events and commands the world had seen by then. */
+export type BrokenPromise = { promise: number; atMs: number; text: string; event?: number }
 
 export type WorldCluster = {
   name: ClusterName
@@ -179,6 +182,8 @@ export type WorldNode = {
   cpuCores: number
   cpuModel?: string
   memoryBytes: number
+  /** With DIMMs that a repair lost; absent: none. */
+  lostMemoryBytes?: number
   memoryUsedBytes: number
   linkBitsPerSecond: number
   /** The part of its link that streams get; absent: 0.88, the contracts' 8.8 of 10 Gbit/s. */
@@ -209,8 +214,8 @@ export type WorldNode = {
   /** Where faults pin these, HA's own bookkeeping leaves them alone. */
   lrmPinned: boolean
   haMaintenance: 'off' | 'requested' | 'on'
-  /** Somebody else switched it on. */
-  maintenanceByOthers?: true
+  /** Whose wish that is; absent while off. */
+  haMaintenanceBy?: By
   /** Shows in lists as it was last published. */
   listed: { online: boolean; atMs: number }
   /** After a repair: what the technician did to it, applied at the next boot. */
@@ -256,8 +261,12 @@ export type WorldGuest = {
   /** Containers: how long their shutdown takes, where a fault says so. */
   stopS?: number
   arrivedByOthersAtMs?: number
+  /** When it came to where it is. */
+  arrivedAtMs?: number
   /** A fault made it: nobody's plan knew of it, and its owner may take it away again. */
   isOutsider?: true
+  /** When others last began to move it, and not because of a maintenance mode of ours. */
+  tornAwayAtMs?: number
   /** A real process stands behind it: its live moves last as long as that one's, and end as they end. */
   real?: true
   /** Of a real guest: every interval and gap that the real prober told of it, so that a page may say them. */
@@ -475,6 +484,7 @@ export type WorldHappening =
   | { kind: 'fault'; index: number }
   | { kind: 'lease-expires'; node: NodeName }
   | { kind: 'pause-check'; guest: Vmid; blackoutMs: number; endedAtMs: number }
-  | { kind: 'together-check'; guest: Vmid }
-  | { kind: 'interlock-check'; node: NodeName }
+  | { kind: 'together-check'; guest: Vmid; movedAtMs: number }
+  /** `seenAtMs`: since then it can be seen that the node is not safe; absent: since a minute ago. */
+  | { kind: 'interlock-check'; node: NodeName; seenAtMs?: number }
   | { kind: 'ends-fault'; what: string; node?: NodeName; guest?: Vmid }

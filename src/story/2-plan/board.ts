@@ -143,7 +143,7 @@ export class Board {
   }
 
   /** Bytes that local disks of the unit lack on the target; 0 where all have room. */
-  diskShortBytes(unit: Unit, target: number): number {
+  diskShortBytes(unit: Pick<Unit, 'guests'>, target: number): number {
     if (this.input.relaxed?.has('storage-short')) return 0
     let shortBytes = 0
     for (const [storage, bytes] of this.#ownBytes(unit, target)) {
@@ -153,7 +153,7 @@ export class Board {
   }
 
   /** What the unit's disks take of storages that are the node's own, by storage. */
-  #ownBytes(unit: Unit, index: number): ReadonlyMap<string, number> {
+  #ownBytes(unit: Pick<Unit, 'guests'>, index: number): ReadonlyMap<string, number> {
     const own = this.#ownStorages[index]
     const needed = new Map<string, number>()
     if (own === undefined || own.size === 0) return needed

@@ -1,5 +1,6 @@
 /** What does not fit the nodes with fast links goes over slow ones: by volume of memory and cores, and by packing. */
 import type { Unit } from './board.ts'
+import type { Least } from './least.ts'
 import { binsNeeded } from './packing.ts'
 import type { Room, Start } from './start.ts'
 
@@ -11,7 +12,7 @@ export function slowLinksS(start: Start): number {
   return Math.max(0, ...speeds.slice(0, -1).map((speed) => boundOf(start, speed)))
 }
 
-type Mover = { readonly unit: Unit; readonly bits: number; readonly setupS: number; readonly seconds: number }
+type Mover = Least & { readonly unit: Unit }
 
 function boundOf(start: Start, speed: number): number {
   const { board, leaving } = start
@@ -43,19 +44,8 @@ function moversInto(start: Start, slow: readonly number[]): readonly Mover[] {
   return board.units
     .filter(({ home }) => !isSlow.has(home))
     .flatMap((unit) => {
-      const each = start
-        .targetsOf(unit)
-        .filter((node) => isSlow.has(node))
-        .map((node) => start.leastTo(unit, node))
-      if (each.length === 0) return []
-      return [
-        {
-          unit,
-          bits: Math.min(...each.map(({ bits }) => bits)),
-          setupS: Math.min(...each.map((least) => least.setupS)),
-          seconds: Math.min(...each.map(({ seconds }) => seconds)),
-        },
-      ]
+      const least = start.leastInto(unit, isSlow)
+      return least === undefined ? [] : [{ unit, ...least }]
     })
 }
 
@@ -79,7 +69,7 @@ const PACKED_LIMIT = 2_000
 /** Those who leave and those who are on the fast nodes do not all go into these, whoever is where. */
 function isAnyPushedOut(start: Start, fast: readonly number[]): boolean {
   if (fast.length === 0) return true
-  const residents = fast.flatMap((node) => start.unitsAt[node] ?? []).filter((unit) => start.targetsOf(unit).length > 0)
+  const residents = fast.flatMap((node) => start.unitsAt[node] ?? []).filter((unit) => start.isMovable(unit))
   const units = [...start.leaving, ...residents]
   if (units.length > PACKED_LIMIT) return false
   return (['memory', 'cores'] as const).some((what) => {

@@ -3,7 +3,7 @@ import type { ClusterObservation } from '#domain/cluster'
 import type { Guest, Rule } from '#domain/guest'
 import type { NodeName, Vmid } from '#domain/ids'
 import type { Node } from '#domain/node'
-import type { Move, Violation } from '#domain/plan'
+import type { BrokenBefore, Move, Violation } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
 
 const GIB = 2 ** 30
@@ -22,8 +22,15 @@ export class CheckWorld {
   readonly #place: Map<Vmid, NodeName>
   readonly #memoryAtFirst: ReadonlyMap<NodeName, number>
   readonly #coresAtFirst: ReadonlyMap<NodeName, number>
+  readonly #before: BrokenBefore | undefined
 
-  constructor(cluster: ClusterObservation, policy: PlanPolicy, place?: ReadonlyMap<Vmid, NodeName>) {
+  /** `place`: where guests are by now. `before`: what was broken before the observation, and may be so again. */
+  constructor(
+    cluster: ClusterObservation,
+    policy: PlanPolicy,
+    { place, before }: { place?: ReadonlyMap<Vmid, NodeName>; before?: BrokenBefore } = {},
+  ) {
+    this.#before = before
     this.cluster = cluster
     this.policy = policy
     this.#nodes = new Map(cluster.nodes.map((node) => [node.name, node]))
@@ -36,7 +43,7 @@ export class CheckWorld {
 
   /** The same cluster with the guests where they are now; limits and broken rules still those of the observation. */
   forWayHome(): CheckWorld {
-    return new CheckWorld(this.cluster, this.policy, this.#place)
+    return new CheckWorld(this.cluster, this.policy, { place: this.#place })
   }
 
   hasGuest(vmid: Vmid): boolean {
@@ -96,29 +103,53 @@ export class CheckWorld {
 
   memoryLimit(node: Node): number {
     const limit = node.memoryBytes * (1 - this.policy.memoryHeadroomFraction)
-    return Math.max(limit, this.#memoryAtFirst.get(node.name) ?? 0)
+    return Math.max(limit, this.#memoryAtFirst.get(node.name) ?? 0, this.#loadBefore(node)?.loadBytes ?? 0)
   }
 
   coresLimit(node: Node): number {
-    return Math.max(node.cpuCores * this.policy.cpuOvercommit, this.#coresAtFirst.get(node.name) ?? 0)
+    const atFirst = this.#coresAtFirst.get(node.name) ?? 0
+    return Math.max(node.cpuCores * this.policy.cpuOvercommit, atFirst, this.#loadBefore(node)?.loadCores ?? 0)
+  }
+
+  /** A node that came back smaller carries no more for what it carried once. */
+  #loadBefore({ name, memoryBytes, cpuCores }: Node): BrokenBefore['nodes'][number] | undefined {
+    const known = this.#before?.nodes.find(({ node }) => node === name)
+    return known !== undefined && memoryBytes >= known.memoryBytes && cpuCores >= known.cpuCores ? known : undefined
+  }
+
+  /** Already so at first, or before it. */
+  #isExempt(kind: PairRule['kind'], one: Vmid, other: Vmid): boolean {
+    const isOneNode = this.originOf(one) === this.originOf(other)
+    if (kind === 'keep-apart' ? isOneNode : !isOneNode) return true
+    const pairs = (kind === 'keep-apart' ? this.#before?.together : this.#before?.apart) ?? []
+    return pairs.some((pair) => pair.includes(one) && pair.includes(other))
   }
 
   apply(moves: readonly Move[]): void {
     for (const { guest, to } of moves) this.#place.set(guest, to)
   }
 
-  /** Every guest that moves counts on both ends. `singly`: the way home, whose partners follow one after another. */
-  checkWhileMoving(
-    moves: readonly Move[],
-    atStep: number,
-    how: 'together' | 'singly' = 'together',
-  ): readonly Violation[] {
+  /** Every guest that moves counts on both ends. */
+  checkWhileMoving(moves: readonly Move[], atStep: number): readonly Violation[] {
     return [
       ...this.#memoryWhile(moves, atStep),
       ...this.#disksWhile(moves, atStep),
       ...this.#apartWhile(moves, atStep),
-      ...(how === 'together' ? this.#togetherIn(moves, atStep) : []),
+      ...this.#togetherIn(moves, atStep),
     ]
+  }
+
+  /** Whether a strict rule keeps them together, who were so at first. */
+  arePartners(one: Vmid, other: Vmid): boolean {
+    if (one === other || !this.runs(one) || !this.runs(other)) return false
+    return this.cluster.rules.some(
+      ({ kind, strict, guests }) =>
+        kind === 'keep-together' &&
+        strict &&
+        guests.includes(one) &&
+        guests.includes(other) &&
+        !this.#isExempt(kind, one, other),
+    )
   }
 
   /** When the step has ended: cores, and that partners are still together. */
@@ -133,7 +164,7 @@ export class CheckWorld {
       violations.push({ kind: 'cpu-short', node: node.name, atStep, text })
     }
     for (const [one, other] of this.#strictPairs('keep-together')) {
-      if (this.originOf(one) !== this.originOf(other) || this.placeOf(one) === this.placeOf(other)) continue
+      if (this.#isExempt('keep-together', one, other) || this.placeOf(one) === this.placeOf(other)) continue
       const text = `guests ${one} and ${other} must stay together: ${this.placeOf(one)}, ${this.placeOf(other)}`
       violations.push({ kind: 'keep-together', guest: one, atStep, text })
     }
@@ -195,7 +226,7 @@ export class CheckWorld {
     const violations: Violation[] = []
     for (const [one, other] of this.#strictPairs('keep-apart')) {
       if (!going.has(one) && !going.has(other)) continue
-      if (this.originOf(one) === this.originOf(other)) continue
+      if (this.#isExempt('keep-apart', one, other)) continue
       const places = (vmid: Vmid) => [this.placeOf(vmid), going.get(vmid) ?? this.placeOf(vmid)]
       const met = places(one).find((node) => places(other).includes(node))
       if (met === undefined) continue
@@ -207,10 +238,10 @@ export class CheckWorld {
 
   #togetherIn(moves: readonly Move[], atStep: number): readonly Violation[] {
     const going = new Map(moves.map(({ guest, to }) => [guest, to]))
+    if (going.size === 0) return []
     const violations: Violation[] = []
     for (const [one, other] of this.#strictPairs('keep-together')) {
-      if (this.originOf(one) !== this.originOf(other)) continue
-      if (going.get(one) === going.get(other)) continue
+      if (this.#isExempt('keep-together', one, other) || going.get(one) === going.get(other)) continue
       const text = `guests ${one} and ${other} must stay together and do not move to one node in one step`
       violations.push({ kind: 'keep-together', guest: going.has(one) ? one : other, atStep, text })
     }

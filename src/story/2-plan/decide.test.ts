@@ -194,7 +194,9 @@ describe('the reserve', () => {
     const plan = sound(filled(20 * GIB), ['pve3'], {})
     expect(plan.feasible).toBe(true)
     expect(plan.blockers).toMatchObject([{ kind: 'reserve-unmet' }])
-    expect(plan.blockers[0]?.text).toMatch(/memory short by [\d.]+ GiB if pve\d fails afterwards/)
+    expect(plan.blockers[0]?.text).toMatch(
+      /memory short by [\d.]+ GiB with one node in reserve, if pve\d fails afterwards/,
+    )
     expect(sound(filled(20 * GIB), ['pve3'], { lifted: ['reserve-unmet'] }).blockers).toEqual([])
   })
 

@@ -4,14 +4,17 @@ import type { CephObservation } from '#domain/ceph'
 import type { ClusterObservation } from '#domain/cluster'
 import type { Guest } from '#domain/guest'
 import type { NodeName, PlanId } from '#domain/ids'
-import { DEFAULT_FORECAST_MODEL, type ForecastModel, type Plan, type Stay } from '#domain/plan'
+import { DEFAULT_FORECAST_MODEL, type ForecastModel, type Plan, type Stay, type Violation } from '#domain/plan'
 import type { PlanPolicy } from '#domain/policy'
-import type { Board } from './board.ts'
+import { Board } from './board.ts'
 import { lowerBoundS } from './bound.ts'
+import { brokenBefore } from './broken-before.ts'
 import { afterOf, bestDraft, type Draft } from './draft.ts'
 import { explainUnplaced } from './explain.ts'
 import { type DraftMove, overruns, type TimedMove } from './forecast.ts'
 import { wayHomeOf } from './plan-way-home.ts'
+import { proofNotes, proofOf, type SolverWord, whoIsLeft } from './proof.ts'
+import { fewestText, inGib } from './reasons.ts'
 import { checkReserve, type Reserve } from './reserve.ts'
 import { scheduleMoves } from './schedule.ts'
 import { decideStopped } from './stopped.ts'
@@ -28,21 +31,21 @@ export type PlanRequest = {
   readonly parent?: PlanId
   readonly revision: number
   readonly id: PlanId
+  /** What an exact solver said; the planner asks nobody itself. */
+  readonly word?: SolverWord
 }
-
-const GIB = 2 ** 30
 
 /** Pure, and never throws: what cannot be done is a blocker of the plan. One input, one plan. */
 export function proposePlan(request: PlanRequest): Plan {
   const { cluster, policy, model = DEFAULT_FORECAST_MODEL } = request
   const drain = request.drain.filter((name) => cluster.nodes.some((node) => node.name === name))
   const reserveNodes = reserveWanted(cluster, drain, policy)
-  const draft = bestDraft({ cluster, drain, policy }, reserveNodes)
+  const draft = bestDraft({ cluster, drain, policy }, reserveNodes, request.word?.ends)
   const spare = spareOf(draft.board, reserveNodes, draft.reserve)
   const stopped = decideStopped(draft.board, draft.order.hops)
   const drafts = [...draft.order.hops.flatMap((hop) => draftHop(draft.board, hop)), ...stopped.moves]
   const { parallel, moves, makespanS } = scheduleMoves(drafts, model, policy.parallelMigrations)
-  const left = explainUnplaced(draft.board, draft.unplaced, draft.order.stuck)
+  const left = explainUnplaced(draft.board, whoIsLeft({ cluster, drain, policy }, draft, request.word))
   const blockers = [
     ...nodeBlockers(request, drain),
     ...left.blockers,
@@ -50,24 +53,30 @@ export function proposePlan(request: PlanRequest): Plan {
     ...reserveBlockers(draft, reserveNodes, spare),
     ...pauseBlockers(moves),
   ]
+  const broken = brokenBefore(cluster, policy)
+  const feasible = drain.length === request.drain.length && !isAnyLeft(draft.board, drain)
+  const proof = proofOf({ feasible, moves, left, ...(request.word === undefined ? {} : { word: request.word }) })
   return {
     id: request.id,
     ...(request.parent === undefined ? {} : { parent: request.parent }),
     revision: request.revision,
     observedAtMs: cluster.observedAtMs,
     drain: request.drain,
-    feasible: drain.length === request.drain.length && !isAnyLeft(draft.board, drain),
+    feasible,
     moves: moves.map(toMove),
     stays: [...staysOf(draft.board, drain, left.reasonOf), ...stopped.stays],
     makespanS: roundS(makespanS),
-    lowerBoundS: floorS(lowerBoundS(draft.board, model)),
+    // Of the observation alone, whatever the draft was allowed.
+    lowerBoundS: floorS(lowerBoundS(new Board({ cluster, drain, policy }), model)),
     bytesMoved: drafts.reduce((sum, move) => sum + bytesOf(move), 0),
     parallelMigrations: parallel,
     model,
     after: afterOf(draft.board),
     spare: { nodesThatMayFail: spare },
+    proof,
+    brokenBefore: broken,
     blockers: withoutLifted(blockers, policy.lifted),
-    notes: notesOf(request, draft, reserveNodes),
+    notes: [...notesOf(request, draft, reserveNodes), ...proofNotes(proof), ...brokenNotes(broken)],
     wayHome: policy.returnHome ? wayHomeOf(draft.board, moves, model) : [],
   }
 }
@@ -118,26 +127,34 @@ function reserveBlockers({ board, reserve }: Draft, reserveNodes: number, spare:
   const names = reserve.nodes.map((index) => board.node(index).name).join(' and ')
   const short =
     reserve.memoryShortBytes > 0
-      ? `memory short by ${(reserve.memoryShortBytes / GIB).toFixed(1)} GiB`
+      ? `memory short by ${inGib(reserve.memoryShortBytes)} GiB`
       : reserve.cpuShortCores > 0
         ? `cores short by ${reserve.cpuShortCores}`
         : 'no packing of its guests was found under memory, CPU and rules'
+  const there = reserve.nodes.flatMap((node) => [...(board.unitsAt[node] ?? [])].flatMap((at) => board.unit(at).guests))
+  const fewer =
+    reserve.memoryShortBytes > 0
+      ? `, or ${fewestText(there, reserve.memoryShortBytes)} of ${names} shut down or moved out of the cluster`
+      : ''
   const [first] = reserve.nodes
   return [
     {
       kind: 'reserve-unmet',
       ...(first === undefined ? {} : { node: board.node(first).name }),
-      text: `${short} if ${names} fails afterwards (${spare} of ${reserveNodes} further nodes may fail)`,
-      lifts: 'an approver accepts the risk by name, or more room on the other nodes',
+      text: `${short} with ${reserveNodes === 1 ? 'one node' : `${reserveNodes} nodes`} in reserve, if ${names} fails afterwards (${spare} of ${reserveNodes} further nodes may fail)`,
+      lifts: `a lower reserve (policy.reserveNodes: ${spare}), an approver who accepts the risk by name, more room on the other nodes${fewer}`,
     },
   ]
 }
 
 function pauseBlockers(moves: readonly TimedMove[]): readonly Blocker[] {
-  return overruns(moves).map(({ guest, forecastBlackoutMs }) => ({
+  return overruns(moves).map(({ guest, forecastBlackoutMs, allowedPauseMs }) => ({
     kind: 'pause-budget' as const,
     guest: guest.vmid,
-    text: `guest ${guest.vmid} (${guest.name}): forecast blackout ${forecastBlackoutMs} ms, its owner accepts ${guest.pauseBudgetMs} ms`,
+    text:
+      forecastBlackoutMs > (guest.pauseBudgetMs ?? 0)
+        ? `guest ${guest.vmid} (${guest.name}): forecast blackout ${forecastBlackoutMs} ms, its owner accepts ${guest.pauseBudgetMs} ms`
+        : `guest ${guest.vmid} (${guest.name}): its copy converges so slowly that a blackout of ${allowedPauseMs} ms would be allowed, its owner accepts ${guest.pauseBudgetMs} ms`,
     lifts: 'an approver accepts the pause by name, or the guest writes less by then',
   }))
 }
@@ -154,6 +171,17 @@ function staysOf(board: Board, drain: readonly NodeName[], reasonOf: ReadonlyMap
         text: `guest ${guest.vmid} (${guest.name}) still runs on ${guest.node}: ${reason}`,
       }
     })
+}
+
+/** Of more the plan tells by number. */
+const BROKEN_NAMED_LIMIT = 8
+
+function brokenNotes(broken: readonly Violation[]): readonly string[] {
+  const more = broken.length - BROKEN_NAMED_LIMIT
+  return [
+    ...broken.slice(0, BROKEN_NAMED_LIMIT).map(({ text }) => `Broken before, and not made worse: ${text}.`),
+    ...(more > 0 ? [`Broken before, and not made worse: ${more} more.`] : []),
+  ]
 }
 
 const roundS = (seconds: number): number => Math.round(seconds * 1000) / 1000

@@ -1,17 +1,30 @@
 /** The placement as an exact problem for a solver: a proof that none exists, and how low the highest memory fraction can be. */
+import type { NodeName, Vmid } from '#domain/ids'
 import type { Column, Milp, Row, Solver } from '#ports/solver'
 import { Board, type BoardInput, type Unit } from './board.ts'
 
 export type Freedom = 'residents-stay' | 'residents-may-move'
 
-/** Any placement, for a proof that there is one or none; or the one with the lowest highest memory fraction, which takes far longer. */
-export type Goal = 'any' | 'lowest-fullest'
+/**
+ * Any placement, for a proof that there is one or none; the one that moves the fewest residents; the one with the lowest highest memory
+ * fraction, which takes far longer; or, where not all can leave, the one where most guests do.
+ */
+export type Goal = 'any' | 'fewest-residents' | 'lowest-fullest' | 'most-leave'
 
-export type Verdict =
-  /** `fullestFraction` of memory over the nodes that take guests; no placement is below `atLeastFraction` (0 where any was asked). */
-  | { readonly is: 'placed'; readonly fullestFraction: number; readonly atLeastFraction: number }
-  | { readonly is: 'impossible' }
-  | { readonly is: 'unanswered'; readonly why: string }
+export type Verdict = Placed | { readonly is: 'impossible' } | { readonly is: 'unanswered'; readonly why: string }
+
+export type Placed = {
+  readonly is: 'placed'
+  /** Where everybody ends who does not stay where he is. */
+  readonly ends: ReadonlyMap<Vmid, NodeName>
+  /** Of memory, over the nodes that take guests; no placement is below `atLeastFraction` (0 where that was not asked). */
+  readonly fullestFraction: number
+  readonly atLeastFraction: number
+  /** No placement moves fewer residents, and none of those that let as many leave where that was asked; 0 where neither was. */
+  readonly leastResidents: number
+  /** Nothing better exists: not only the best found in the time. */
+  readonly isBest: boolean
+}
 
 const GIB = 2 ** 30
 
@@ -24,7 +37,8 @@ export async function placeExactly(
   input: BoardInput,
   { freedom, goal, limitMs }: { freedom: Freedom; goal: Goal; limitMs: number },
 ): Promise<Verdict> {
-  const answer = await solver.solve(placementProblem(input, freedom, goal), limitMs)
+  const { problem, endsOf } = placementProblem(input, freedom, goal)
+  const answer = await solver.solve(problem, limitMs)
   switch (answer.is) {
     case 'infeasible':
       return { is: 'impossible' }
@@ -33,25 +47,32 @@ export async function placeExactly(
     default:
       return {
         is: 'placed',
+        ends: endsOf(answer.values),
         fullestFraction: answer.values[0] ?? 0,
-        atLeastFraction: goal === 'any' ? 0 : answer.bound,
+        atLeastFraction: goal === 'lowest-fullest' ? answer.bound : 0,
+        leastResidents: goal === 'fewest-residents' || goal === 'most-leave' ? leastIn(answer.bound) : 0,
+        isBest: answer.is === 'optimal',
       }
   }
 }
 
 /** Column 0 is the highest memory fraction, or an upper bound of it where any placement will do; each other column is 1 where its unit goes to its node. */
-function placementProblem(input: BoardInput, freedom: Freedom, goal: Goal): Milp {
+function placementProblem(input: BoardInput, freedom: Freedom, goal: Goal) {
   const board = new Board(input)
   const drained = new Set(input.drain.map((name) => board.indexOf(name)))
   const movable = board.units.filter((unit) => isAsked(board, unit, drained, freedom))
-  const columns: Column[] = [{ cost: goal === 'any' ? 0 : 1, lower: 0, upper: HIGHEST_FRACTION, isWhole: false }]
+  const columns: Column[] = [
+    { cost: goal === 'lowest-fullest' ? 1 : 0, lower: 0, upper: HIGHEST_FRACTION, isWhole: false },
+  ]
   const placings: Placing[] = []
   for (const unit of movable) {
     // Who is there and stays is not moved there: what binds a move does not bind him.
-    const stays = drained.has(unit.home) ? [] : [unit.home]
+    const isResident = !drained.has(unit.home)
+    const stays = isResident || goal === 'most-leave' ? [unit.home] : []
     for (const node of new Set([...stays, ...board.candidatesOf(unit)])) {
       placings.push({ unit, node, column: columns.length })
-      columns.push({ cost: 0, lower: 0, upper: 1, isWhole: true })
+      const cost = goal === 'lowest-fullest' || goal === 'any' ? 0 : costOf(board, { unit, node, isResident }, movable)
+      columns.push({ cost, lower: 0, upper: 1, isWhole: true })
     }
   }
   const byUnit = Map.groupBy(placings, ({ unit }) => unit)
@@ -62,7 +83,35 @@ function placementProblem(input: BoardInput, freedom: Freedom, goal: Goal): Milp
     const here = byNode.get(node) ?? []
     rows.push(...roomRows(board, node, here, moving), ...diskRows(board, node, here, moving))
   }
-  return { columns, rows: [...rows, ...apartRows(board, byUnit, moving)] }
+  const problem: Milp = { columns, rows: [...rows, ...apartRows(board, byUnit, moving)] }
+  const endsOf = (values: readonly number[]) =>
+    new Map(
+      placings
+        .filter(({ unit, node, column }) => node !== unit.home && (values[column] ?? 0) > 0.5)
+        .flatMap(({ unit, node }) => unit.guests.map(({ vmid }) => [vmid, board.node(node).name] as const)),
+    )
+  return { problem, endsOf }
+}
+
+/** The residents in a cost, without what was left behind and without tastes. */
+const leastIn = (cost: number): number => Math.max(0, Math.ceil(cost - TASTES_WEIGH - 1e-3)) % LEFT_WEIGHS
+
+/** All that a guest would rather not, over all guests, weighs less than one resident. */
+const TASTES_WEIGH = 0.4
+/** One guest left behind weighs more than all residents that it would be worth to move. */
+const LEFT_WEIGHS = 1_000
+/** A restart, as the board counts it, is the worst of tastes. */
+const TASTE_LIMIT = 100
+
+function costOf(
+  board: Board,
+  { unit, node, isResident }: { unit: Unit; node: number; isResident: boolean },
+  movable: readonly Unit[],
+): number {
+  const guests = unit.guests.length
+  if (node === unit.home) return isResident ? 0 : LEFT_WEIGHS * guests
+  const tastes = (TASTES_WEIGH * Math.min(TASTE_LIMIT, board.dislikes(unit, node))) / (TASTE_LIMIT * movable.length)
+  return tastes + (isResident ? guests : 0)
 }
 
 type Placing = { readonly unit: Unit; readonly node: number; readonly column: number }

@@ -20,6 +20,8 @@ export type TimedMove = DraftMove & {
   readonly startsAtS: number
   readonly endsAtS: number
   readonly forecastBlackoutMs: number
+  /** What Proxmox allows itself by the end: above what the owner accepts the copy is ended while the guest still runs. */
+  readonly allowedPauseMs: number
 }
 
 export type Forecast = { readonly moves: readonly TimedMove[]; readonly makespanS: number }
@@ -78,6 +80,7 @@ export function forecast(moves: readonly DraftMove[], model: ForecastModel, para
           startsAtS: stream.startsAtS,
           endsAtS: nowS,
           forecastBlackoutMs: blackoutOf(stream, model),
+          allowedPauseMs: stream.allowedMs,
         })
       }
     }
@@ -181,17 +184,23 @@ function blackoutOf(stream: Stream, model: ForecastModel): number {
 
 const DEFAULT_BUDGET_MS = 1000
 
-/** Live moves that are forecast to pause a guest for longer than its owner accepts. */
+/** Live moves that are forecast to pause a guest for longer than its owner accepts, or for which Proxmox would allow itself to. */
 export const overruns = (moves: readonly TimedMove[]): readonly TimedMove[] =>
   moves.filter(
-    ({ mode, guest, forecastBlackoutMs }) =>
-      mode === 'live' && guest.pauseBudgetMs !== undefined && forecastBlackoutMs > guest.pauseBudgetMs,
+    ({ mode, guest, forecastBlackoutMs, allowedPauseMs }) =>
+      mode === 'live' &&
+      guest.pauseBudgetMs !== undefined &&
+      Math.max(forecastBlackoutMs, isRaised(allowedPauseMs) ? allowedPauseMs : 0) > guest.pauseBudgetMs,
   )
 
+/** Before it is raised it is the same for everybody, whatever an owner accepts. */
+const isRaised = (allowedPauseMs: number): boolean => allowedPauseMs > ALLOWED_PAUSE_MS
+
 /** What a pause weighs, by what its owner accepts: within half of that, nothing. */
-export function weightOf({ mode, guest, forecastBlackoutMs }: TimedMove): number {
+export function weightOf({ mode, guest, forecastBlackoutMs, allowedPauseMs }: TimedMove): number {
   if (mode !== 'live') return 0
-  return Math.max(0, forecastBlackoutMs / (guest.pauseBudgetMs ?? DEFAULT_BUDGET_MS) - 0.5)
+  const pauseMs = Math.max(forecastBlackoutMs, isRaised(allowedPauseMs) ? allowedPauseMs : 0)
+  return Math.max(0, pauseMs / (guest.pauseBudgetMs ?? DEFAULT_BUDGET_MS) - 0.5)
 }
 
 const TIE = 1e-6

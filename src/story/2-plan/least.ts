@@ -27,6 +27,17 @@ export function leastTo(board: Board, unit: Unit, to: number, model: ForecastMod
   }
 }
 
+/** Whatever the target: its resident memory over the fastest link. */
+export function leastAnywhere({ guests }: Unit, fastestBitsPerSecond: number, model: ForecastModel): Least {
+  const each = guests.map(({ residentBytes }) => residentBytes * 8)
+  const bitsPerSecond = Math.min(model.streamBitsPerSecond, fastestBitsPerSecond)
+  return {
+    setupS: model.fixedSecondsPerMove,
+    bits: each.reduce((sum, bits) => sum + bits, 0),
+    seconds: model.fixedSecondsPerMove + Math.max(...each) / bitsPerSecond,
+  }
+}
+
 function leastOfGuest(guest: Guest, source: Node, target: Node, model: ForecastModel): Least {
   const mode = modeOf({ guest, source, target })
   const bitsPerSecond = Math.min(model.streamBitsPerSecond, source.linkBitsPerSecond, target.linkBitsPerSecond)

@@ -1,6 +1,9 @@
 /** What goes into every node over its link: a target that takes longer to fill than the source to empty makes the plan longer. */
 import type { Board, Unit } from './board.ts'
 
+/** A link that is slower than the source's is not always busy: streams to other nodes share the source. */
+const FILLED_PART = 0.6
+
 export class Links {
   readonly #board: Board
   readonly #leaving: ReadonlySet<Unit>
@@ -22,7 +25,8 @@ export class Links {
   lateness(unit: Unit, target: number): number {
     if (!this.#leaving.has(unit) || this.#leastS <= 0) return 0
     const intoS = this.#secondsOver(target, (this.#into[target] ?? 0) + bytesOf(unit))
-    return Math.max(0, intoS / this.#leastS - 1)
+    const isSlower = this.#board.node(target).linkBitsPerSecond < this.#board.node(unit.home).linkBitsPerSecond
+    return Math.max(0, intoS / (this.#leastS * (isSlower ? FILLED_PART : 1)) - 1)
   }
 
   reroute(unit: Unit, from: number, to: number): void {

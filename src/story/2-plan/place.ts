@@ -3,8 +3,8 @@ import { balance } from './balance.ts'
 import { type Board, NOWHERE, type Unit } from './board.ts'
 import { Links } from './links.ts'
 
-/** Limits of the search: it ends after so many looks, found or not. */
-const LOOKS_LIMIT = 40_000
+/** Where what is missing is missing in sum, no chain of ejections brings everybody away: few looks for the best that can be had. */
+const SHORT_LOOKS_LIMIT = 6_000
 const CHAIN_DEPTH_LIMIT = 4
 const RESIDENTS_LIMIT = 6
 const TARGETS_TRIED_LIMIT = 16
@@ -24,13 +24,12 @@ type Search = {
   residentsLeft: number
 }
 
-/** Moves units on the board to their new nodes; units that found none stay where they are. */
-export function place(
-  board: Board,
-  units: readonly Unit[],
-  ordering: Ordering,
-  looks: number = LOOKS_LIMIT,
-): Placement {
+/**
+ * Moves units on the board to their new nodes; units that found none stay where they are.
+ *
+ * @param looks the search ends after so many, found or not
+ */
+export function place(board: Board, units: readonly Unit[], ordering: Ordering, looks: number): Placement {
   const search: Search = {
     board,
     leaving: new Set(units.map(({ index }) => index)),
@@ -45,7 +44,9 @@ export function place(
     if (target === undefined) waiting.push(unit)
     else relocate(search, unit, target)
   }
-  const residents = mayResidentsHelp(board, waiting) ? RESIDENTS_LIMIT : 0
+  const isSumEnough = mayResidentsHelp(board, waiting)
+  if (!isSumEnough) search.looks = Math.min(search.looks, SHORT_LOOKS_LIMIT)
+  const residents = isSumEnough ? RESIDENTS_LIMIT : 0
   const unplaced = waiting.filter((unit) => !placeByEjection(search, unit, residents))
   sendResidentsBack(search)
   balance(
@@ -241,7 +242,8 @@ function* victimSets(
     .map((index) => board.unit(index))
     .filter((victim) => mayLeave(search, victim))
     .toSorted((a, b) => rank(search, a) - rank(search, b) || a.memoryBytes - b.memoryBytes)
-  search.looks -= all.length
+  // To sort and to sift them costs more than to look at each.
+  search.looks -= 3 * all.length
   const enough = all.filter((victim) => fitsWithout(search, unit, target, [...forced, victim]))
   for (const victim of enough.slice(0, VICTIMS_TRIED_LIMIT)) yield [...forced, victim]
   const few = all

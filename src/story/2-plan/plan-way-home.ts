@@ -1,7 +1,9 @@
 /** The way home of a plan: everybody who moves goes back, residents too, in an order that keeps every rule. */
 import type { ClusterObservation } from '#domain/cluster'
+import type { Vmid } from '#domain/ids'
 import type { ForecastModel, HomeMove } from '#domain/plan'
-import { Board } from './board.ts'
+import { allowedAgain } from './allowed-again.ts'
+import type { Board } from './board.ts'
 import { guestFaults, modeOf, targetFaults } from './eligibility.ts'
 import type { TimedMove } from './forecast.ts'
 import { proposeWayHome } from './way-home.ts'
@@ -27,7 +29,10 @@ export function wayHomeOf(end: Board, moves: readonly TimedMove[], model: Foreca
   )
   if (!canGoBack || moves.some(({ purpose }) => purpose === 'park')) return planAnew(end, cluster, moves, model)
   return moves
-    .toSorted((a, b) => b.step - a.step || unitIndex(end, a) - unitIndex(end, b) || a.guest.vmid - b.guest.vmid)
+    .toSorted(
+      (a, b) =>
+        b.step - a.step || unitIndex(end, a.guest.vmid) - unitIndex(end, b.guest.vmid) || a.guest.vmid - b.guest.vmid,
+    )
     .map(({ guest, source, target }) => ({
       guest: guest.vmid,
       from: target.name,
@@ -43,24 +48,19 @@ function planAnew(
   model: ForecastModel,
 ): readonly HomeMove[] {
   const { policy } = end.input
-  const before = new Board({ cluster, drain: [], policy })
   const nowOn = new Map(moves.map((move) => [move.guest.vmid, move.target.name]))
-  const wasOn = new Map(cluster.guests.map((guest) => [guest.vmid, guest.node]))
   const guests = cluster.guests.map((guest) => ({ ...guest, node: nowOn.get(guest.vmid) ?? guest.node }))
   const home = proposeWayHome({
     cluster: { ...cluster, guests },
     origins: new Map(moves.map((move) => [move.guest.vmid, move.guest.node])),
     policy,
     model,
-    before: {
-      memoryFloorBytes: new Map(before.nodes.map(({ name }, index) => [name, before.memory[index] ?? 0])),
-      cpuFloorCores: new Map(before.nodes.map(({ name }, index) => [name, before.cpu[index] ?? 0])),
-      pairsBroken: (one, other) => wasOn.get(one.vmid) === wasOn.get(other.vmid),
-    },
+    before: allowedAgain(cluster, policy),
   })
-  return home.moves.map(({ guest, from, to, mode }) => ({ guest, from, to, mode }))
+  return home.moves
+    .toSorted((a, b) => a.step - b.step || unitIndex(end, a.guest) - unitIndex(end, b.guest) || a.guest - b.guest)
+    .map(({ guest, from, to, mode }) => ({ guest, from, to, mode }))
 }
 
 /** Partners follow each other. */
-const unitIndex = (board: Board, { guest }: TimedMove): number =>
-  board.unitOf.get(guest.vmid)?.index ?? board.units.length
+const unitIndex = (board: Board, guest: Vmid): number => board.unitOf.get(guest)?.index ?? board.units.length

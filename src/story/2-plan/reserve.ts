@@ -18,20 +18,28 @@ const PACKING_LOOKS_LIMIT = 20_000
 
 /** Looks at every set of `count` further nodes, the fullest first; of very many sets only at the first few hundred. */
 export function checkReserve(board: Board, count: number): Reserve {
-  const drained = new Set(board.input.drain.map((name) => board.indexOf(name)))
-  const mayFail = board.nodes
-    .map((_, index) => index)
-    .filter((index) => board.node(index).online && !drained.has(index) && (board.unitsAt[index]?.size ?? 0) > 0)
-    .toSorted((a, b) => (board.memory[b] ?? 0) - (board.memory[a] ?? 0))
+  const nodes = mayFail(board)
   const leftOut = new Set<Vmid>()
   let looked = 0
-  for (const failed of combinations(mayFail, Math.min(count, mayFail.length))) {
+  for (const failed of combinations(nodes, Math.min(count, nodes.length))) {
     if (looked++ >= COMBINATIONS_LIMIT) return { holds: true, leftOut: [...leftOut], isSampled: true }
     const fault = failing(board, failed, leftOut)
     if (fault) return { holds: false, nodes: failed, ...fault }
   }
   return { holds: true, leftOut: [...leftOut], isSampled: false }
 }
+
+/** Nodes with guests that are not drained, the fullest first. */
+export function mayFail(board: Board): readonly number[] {
+  const drained = new Set(board.input.drain.map((name) => board.indexOf(name)))
+  return board.nodes
+    .map((_, index) => index)
+    .filter((index) => board.node(index).online && !drained.has(index) && (board.unitsAt[index]?.size ?? 0) > 0)
+    .toSorted((a, b) => (board.memory[b] ?? 0) - (board.memory[a] ?? 0))
+}
+
+/** Whether the guests of this one node can be packed on the rest. */
+export const survives = (board: Board, node: number): boolean => failing(board, [node], new Set()) === undefined
 
 function* combinations(items: readonly number[], size: number, from = 0): Generator<readonly number[]> {
   if (size === 0) {
@@ -67,10 +75,19 @@ function failing(board: Board, failed: readonly number[], leftOut: Set<Vmid>) {
   const memoryShortBytes = Math.max(0, sum(units, 'memoryBytes') - sum(room, 'memoryBytes'))
   const cpuShortCores = Math.max(0, sum(units, 'cpuCores') - sum(room, 'cpuCores'))
   if (memoryShortBytes > 0 || cpuShortCores > 0) return { memoryShortBytes, cpuShortCores }
-  const order = units.toSorted((a, b) => b.memoryBytes - a.memoryBytes || b.cpuCores - a.cpuCores)
+  const choices = new Map(units.map((unit) => [unit, room.filter((node) => takes(board, node, unit)).length]))
+  // Who finds no node alone finds none with the others: no packing has to be tried.
+  if ([...choices.values()].includes(0)) return { memoryShortBytes: 0, cpuShortCores: 0 }
+  const order = units.toSorted(
+    (a, b) => rare(choices, a) - rare(choices, b) || b.memoryBytes - a.memoryBytes || b.cpuCores - a.cpuCores,
+  )
   const search = { looks: PACKING_LOOKS_LIMIT + 4 * order.length * room.length }
   return pack(board, order, 0, room, search) ? undefined : { memoryShortBytes: 0, cpuShortCores: 0 }
 }
+
+/** Fewest choices first, of those that have few; the rest by size. */
+const rare = (choices: ReadonlyMap<Unit, number>, unit: Unit): number => Math.min(FEW_CHOICES, choices.get(unit) ?? 0)
+const FEW_CHOICES = 3
 
 const without = (unit: Unit, gone: Unit['guests']): Unit => ({
   ...unit,

@@ -54,18 +54,47 @@ function judged(moves: readonly DraftMove[], model: ForecastModel, parallel: num
 const keyOf = ({ step, unit, guest }: DraftMove): string =>
   `${step} ${unit === undefined ? `guest ${guest.vmid}` : unit}`
 
-/** What begins late is short, so that the streams end together. */
+/**
+ * What begins late is short, so that the streams end together. Of several nodes that are emptied at once, the one with the most left to
+ * copy over its link is served first, so that no link is idle in the end.
+ */
 function longestFirst(moves: readonly DraftMove[], model: ForecastModel): readonly DraftMove[] {
-  const aloneS = new Map(moves.map((move) => [move, aloneSeconds(move, model)]))
-  return moves.toSorted(
-    (a, b) => a.step - b.step || (aloneS.get(b) ?? 0) - (aloneS.get(a) ?? 0) || a.guest.vmid - b.guest.vmid,
-  )
+  const steps = [...Map.groupBy(moves, ({ step }) => step)].toSorted(([a], [b]) => a - b)
+  return steps.flatMap(([, group]) => bySource(group, model))
 }
 
-function aloneSeconds({ mode, guest, source, target, diskBytes }: DraftMove, model: ForecastModel): number {
-  const bytes = diskBytes + (mode === 'offline' ? 0 : guest.residentBytes)
+function bySource(moves: readonly DraftMove[], model: ForecastModel): readonly DraftMove[] {
+  const queues = [...Map.groupBy(moves, ({ source }) => source)].map(([{ linkBitsPerSecond }, group]): Queue => {
+    const waiting = group
+      .map((move) => ({ move, aloneS: aloneSeconds(move, model) }))
+      .toSorted((a, b) => a.aloneS - b.aloneS || b.move.guest.vmid - a.move.guest.vmid)
+    const overLinkS = group.reduce((sum, move) => sum + (bytesOf(move) * 8) / linkBitsPerSecond, 0)
+    return { waiting, linkBitsPerSecond, overLinkS }
+  })
+  return moves.flatMap(() => {
+    const open = queues.filter(({ waiting }) => waiting.length > 0)
+    const next = open.reduce((most, queue) => (queue.overLinkS > most.overLinkS ? queue : most), open[0] as Queue)
+    const taken = next.waiting.pop()
+    if (taken === undefined) return []
+    next.overLinkS -= (bytesOf(taken.move) * 8) / next.linkBitsPerSecond
+    return [taken.move]
+  })
+}
+
+/** The moves away from one node, the shortest first. */
+type Queue = {
+  readonly waiting: { readonly move: DraftMove; readonly aloneS: number }[]
+  readonly linkBitsPerSecond: number
+  overLinkS: number
+}
+
+const bytesOf = ({ mode, guest, diskBytes }: DraftMove): number =>
+  diskBytes + (mode === 'offline' ? 0 : guest.residentBytes)
+
+function aloneSeconds(move: DraftMove, model: ForecastModel): number {
+  const { mode, source, target } = move
   const bitsPerSecond = Math.min(model.streamBitsPerSecond, source.linkBitsPerSecond, target.linkBitsPerSecond)
-  return model.fixedSecondsPerMove + (mode === 'restart' ? RESTART_S : 0) + (bytes * 8) / bitsPerSecond
+  return model.fixedSecondsPerMove + (mode === 'restart' ? RESTART_S : 0) + (bytesOf(move) * 8) / bitsPerSecond
 }
 
 /**

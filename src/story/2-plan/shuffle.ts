@@ -1,6 +1,6 @@
 /** The last resort of a drain: searches sequences of single moves, best first, where placing and ordering apart found no way. */
 import type { MovePurpose } from '#domain/plan'
-import type { Board, Unit } from './board.ts'
+import { Board, type BoardInput, type Unit } from './board.ts'
 import type { Hop } from './order.ts'
 
 /** Looks at whether a unit fits, and states kept: the search ends there with the best it saw. */
@@ -45,6 +45,32 @@ export function shuffle(board: Board, leaving: readonly Unit[]): readonly Hop[] 
   }
   goTo(board, movable, start)
   return inSteps(board, pathTo(best), drained)
+}
+
+/**
+ * Whether every state that single moves reach was looked at and leaves somebody behind: a proof that no order of moves empties the nodes.
+ * False: there is one, or there are too many states. Cores count for nothing here: they are judged when a step has ended, so a step may
+ * exchange them where single moves could not.
+ */
+export function isThereNoWay(input: BoardInput): boolean {
+  const board = new Board({ ...input, relaxed: new Set([...(input.relaxed ?? []), 'cpu-short']) })
+  const movable = board.units.filter((unit) => board.candidatesOf(unit).length > 0)
+  const drained = new Set(input.drain.map((name) => board.indexOf(name)))
+  const leaving = movable.filter(({ home }) => drained.has(home))
+  const search = { looks: LOOKS_LIMIT }
+  const waiting = [stateOf(board, movable, leaving, drained, undefined)]
+  const seen = new Set([waiting[0]?.places.join()])
+  for (let state = waiting.pop(); state !== undefined; state = waiting.pop()) {
+    if (state.left === 0 || search.looks <= 0 || seen.size >= STATES_LIMIT) return false
+    goTo(board, movable, state)
+    for (const child of childrenOf(board, { movable, leaving, drained, state, search })) {
+      const key = child.places.join()
+      if (seen.has(key)) continue
+      seen.add(key)
+      waiting.push(child)
+    }
+  }
+  return true
 }
 
 function* childrenOf(

@@ -1,7 +1,7 @@
 /** The cluster as it was observed, for the bounds: who leaves, what each move takes at least, and what room there can be. */
 import type { ForecastModel } from '#domain/plan'
 import type { Board, Unit } from './board.ts'
-import { type Least, leastTo } from './least.ts'
+import { type Least, leastAnywhere, leastTo } from './least.ts'
 
 /** Bytes and cores. */
 export type Room = { readonly memory: number; readonly cores: number }
@@ -13,16 +13,27 @@ export class Start {
   readonly leaving: readonly Unit[]
   readonly unitsAt: readonly (readonly Unit[])[]
   readonly #least = new Map<Unit, Map<number, Least>>()
+  readonly #freeNow: readonly Room[]
+  readonly #isLarge: boolean
+  readonly #drained: ReadonlySet<number>
+  readonly #fastestBitsPerSecond: number
   readonly #roomMadeS = new Map<number, readonly Leaver[]>()
 
   constructor(board: Board, model: ForecastModel) {
     this.board = board
     this.model = model
-    const drained = new Set(board.input.drain.map((name) => board.indexOf(name)))
-    this.leaving = board.units.filter((unit) => drained.has(unit.home) && board.candidatesOf(unit).length > 0)
+    this.#drained = new Set(board.input.drain.map((name) => board.indexOf(name)))
+    this.leaving = board.units.filter((unit) => this.#drained.has(unit.home) && board.candidatesOf(unit).length > 0)
     const at: Unit[][] = board.nodes.map(() => [])
     for (const unit of board.units) at[unit.home]?.push(unit)
     this.unitsAt = at
+    this.#isLarge = board.units.length > UNITS_LIMIT
+    this.#fastestBitsPerSecond = Math.max(0, ...board.nodes.map(({ linkBitsPerSecond }) => linkBitsPerSecond))
+    this.#freeNow = board.nodes.map((_, node) => {
+      const limit = this.#limitOf(node)
+      const load = this.#loadOf(node, at[node] ?? [])
+      return { memory: Math.max(0, limit.memory - load.memory), cores: Math.max(0, limit.cores - load.cores) }
+    })
   }
 
   targetsOf(unit: Unit): readonly number[] {
@@ -60,25 +71,48 @@ export class Start {
 
   /** What is free now; a node over its limit has nothing. */
   freeNow(node: number): Room {
-    const load = this.#loadOf(node, this.unitsAt[node] ?? [])
-    return {
-      memory: Math.max(0, (this.board.memoryLimit[node] ?? 0) - load.memory),
-      cores: Math.max(0, (this.board.cpuLimit[node] ?? 0) - load.cores),
-    }
+    return this.#freeNow[node] ?? NO_ROOM
   }
 
   /** What would be free if everybody who can leave the node had left it. A node over its limit may stay as full as it is. */
   freeAtMost(node: number): Room {
     const units = this.unitsAt[node] ?? []
+    const limit = this.#limitOf(node)
     const now = this.#loadOf(node, units)
     const staying = this.#loadOf(
       node,
-      units.filter((unit) => this.targetsOf(unit).length === 0),
+      units.filter((unit) => !this.isMovable(unit)),
     )
     return {
-      memory: Math.max(this.board.memoryLimit[node] ?? 0, now.memory) - staying.memory,
-      cores: Math.max(this.board.cpuLimit[node] ?? 0, now.cores) - staying.cores,
+      memory: Math.max(limit.memory, now.memory) - staying.memory,
+      cores: Math.max(limit.cores, now.cores) - staying.cores,
     }
+  }
+
+  /** In large clusters nobody looks where every resident may go: he may go anywhere, which makes no bound larger. */
+  isMovable(unit: Unit): boolean {
+    return this.#isLarge || this.targetsOf(unit).length > 0
+  }
+
+  /** The least of all moves of the unit into one of these nodes; undefined: none of them may take it. */
+  leastInto(unit: Unit, nodes: ReadonlySet<number>): Least | undefined {
+    if (this.#isLarge && !this.#drained.has(unit.home))
+      return leastAnywhere(unit, this.#fastestBitsPerSecond, this.model)
+    const each = this.targetsOf(unit)
+      .filter((node) => nodes.has(node))
+      .map((node) => this.leastTo(unit, node))
+    if (each.length === 0) return undefined
+    return {
+      bits: Math.min(...each.map(({ bits }) => bits)),
+      setupS: Math.min(...each.map((least) => least.setupS)),
+      seconds: Math.min(...each.map(({ seconds }) => seconds)),
+    }
+  }
+
+  #limitOf(node: number): Room {
+    const { memoryHeadroomFraction, cpuOvercommit } = this.board.input.policy
+    const { memoryBytes, cpuCores } = this.board.node(node)
+    return { memory: memoryBytes * (1 - memoryHeadroomFraction), cores: cpuCores * cpuOvercommit }
   }
 
   #loadOf(node: number, units: readonly Unit[]): Room {
@@ -99,6 +133,11 @@ export class Start {
 
   /** Those of the node who can leave it, the quickest first. */
   #leaversOf(node: number): readonly Leaver[] {
+    if (this.#isLarge) {
+      return (this.unitsAt[node] ?? [])
+        .map((unit) => ({ unit, seconds: leastAnywhere(unit, this.#fastestBitsPerSecond, this.model).seconds }))
+        .toSorted((a, b) => a.seconds - b.seconds)
+    }
     return (this.unitsAt[node] ?? [])
       .filter((unit) => this.targetsOf(unit).some((to) => to !== node))
       .map((unit) => {
@@ -111,5 +150,8 @@ export class Start {
 
 type Leaver = { readonly unit: Unit; readonly seconds: number }
 
+/** Of more, residents are not looked at one by one. */
+const UNITS_LIMIT = 1_500
+const NO_ROOM: Room = { memory: 0, cores: 0 }
 /** Bytes and cores; sums of integers are exact, limits are fractions of them. */
 const SLACK = 1e-6

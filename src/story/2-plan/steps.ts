@@ -5,22 +5,31 @@ import type { ClusterObservation } from '#domain/cluster'
 import { DriverError } from '#domain/driver-error'
 import type { Origin } from '#domain/event'
 import { durationText } from '#domain/figures'
-import { type NodeName, planId } from '#domain/ids'
+import { planId } from '#domain/ids'
 import type { ControlMessage } from '#domain/maintenance'
-import type { Plan, Violation } from '#domain/plan'
+import type { BrokenBefore, ForecastModel, Plan, Violation } from '#domain/plan'
 import { renderEvent } from '#domain/render'
 import { askSafely, essenceOf } from '../gate.ts'
 import { proveIdentity } from '../identity.ts'
 import { notify } from '../notify.ts'
 import { flagsElsewhere } from '../others.ts'
 import { attend, look, note, ownerOf, type Story, StoryStopped } from '../story.ts'
+import { allowedAgain, isNothingAllowed } from './allowed-again.ts'
 import { checkPlan } from './check-plan.ts'
 import { conditionsToBegin, type Facts, remarks } from './conditions.ts'
-import { proposePlan } from './decide.ts'
+import { provePlan } from './prove-plan.ts'
+import { modelFrom } from './recalibrate.ts'
+
+/** The ledger that the way home reads. */
+export type Ledger = {
+  readonly origins: readonly Origin[]
+  /** Absent: nothing was over a limit or broke a rule. */
+  readonly before?: BrokenBefore
+}
 
 export type Approved = {
   readonly plan: Plan
-  readonly origins: readonly Origin[]
+  readonly ledger: Ledger
   /** The last look and the last approval that were needed. */
   readonly approvedAtMs: number
 }
@@ -35,7 +44,7 @@ const APPROVAL_LIMIT_MS = 7 * 24 * 3_600_000
 /** Without a plan: the cluster did not answer, or has no such node. */
 type Proposal = {
   readonly plan: Plan | null
-  readonly origins: readonly Origin[]
+  readonly ledger: Ledger
   readonly conditions: readonly Blocker[]
 }
 
@@ -52,13 +61,9 @@ export async function planAndApprove(story: Story, before?: Plan): Promise<Appro
   for (let nowMs = beganMs; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
     const fresh = await propose(story, current?.plan ?? before)
     if (fresh.plan !== null && (current === undefined || !isSamePlan(current.plan, fresh.plan))) {
-      current = { plan: fresh.plan, origins: fresh.origins }
+      current = { plan: fresh.plan, ledger: fresh.ledger }
       approvers.clear()
-      await note(
-        story,
-        { kind: 'origins-recorded', origins: fresh.origins },
-        { kind: 'plan-proposed', plan: fresh.plan },
-      )
+      await note(story, { kind: 'origins-recorded', ...fresh.ledger }, { kind: 'plan-proposed', plan: fresh.plan })
       await askForApproval(story, fresh.plan)
     }
     const standing = withoutLifted([...fresh.conditions, ...(fresh.plan?.blockers ?? [])], story.heard.lifted)
@@ -141,33 +146,41 @@ function isSamePlan(one: Plan, other: Plan): boolean {
 async function propose(story: Story, before: Plan | undefined): Promise<Proposal> {
   return look(story, `cluster ${story.input.cluster} for a plan`, async () => {
     try {
-      return proposeFrom(story, await gatherFacts(story), before)
+      const facts = await gatherFacts(story)
+      return await proposeFrom(story, facts, before, await measuredModel(story, facts.cluster))
     } catch (error) {
       if (!(error instanceof DriverError)) throw error
       const conditions = await askSafely(() => Promise.reject(error))
-      return { plan: null, origins: [], conditions }
+      return { plan: null, ledger: { origins: [] }, conditions }
     }
   })
 }
 
-function proposeFrom(story: Story, facts: Facts, before: Plan | undefined): Proposal {
-  const { node, policy } = story.input
+async function proposeFrom(
+  story: Story,
+  facts: Facts,
+  before: Plan | undefined,
+  model: ForecastModel,
+): Promise<Proposal> {
+  const { policy } = story.input
   const { cluster, ceph } = facts
   const conditions = conditionsToBegin(facts)
-  if (conditions.some((blocker) => blocker.kind === 'node-unknown')) return { plan: null, origins: [], conditions }
+  if (conditions.some((blocker) => blocker.kind === 'node-unknown'))
+    return { plan: null, ledger: { origins: [] }, conditions }
   const rules = { ...policy.plan, lifted: story.heard.lifted }
   // Figures drift from look to look. A plan that keeps every rule in the world as it is now stays the plan: same moves, same approval.
   const isStillGood = before?.blockers.length === 0 && checkPlan({ cluster, plan: before, policy: rules }).length === 0
-  if (isStillGood) return { plan: before, origins: originsOf(cluster, node, before), conditions }
-  const plan = proposeRevision(story, cluster, ceph, before)
+  if (isStillGood) return { plan: before, ledger: ledgerOf(story, cluster, before), conditions }
+  const plan = await proposeRevision(story, { cluster, ceph, before, model })
   // A lock or a node that is away for a moment makes no other plan: the plan waits, with its approval.
   if (before?.feasible === true && !plan.feasible) {
-    return { plan: before, origins: originsOf(cluster, node, before), conditions: [...conditions, ...plan.blockers] }
+    return { plan: before, ledger: ledgerOf(story, cluster, before), conditions: [...conditions, ...plan.blockers] }
   }
   const wrong = violationBlockers(checkPlan({ cluster, plan, policy: rules }))
+  const ledger = ledgerOf(story, cluster, plan)
   return {
-    plan: { ...plan, notes: [...plan.notes, ...remarks(facts)] },
-    origins: originsOf(cluster, node, plan),
+    plan: { ...plan, notes: [...plan.notes, ...remarks(facts), ...owedNotes(ledger.origins)] },
+    ledger,
     conditions: [...conditions, ...wrong],
   }
 }
@@ -180,30 +193,55 @@ export const violationBlockers = (violations: readonly Violation[]): readonly Bl
     lifts: 'a new look, or an issue for us: the planner and its checker do not agree',
   }))
 
-/** The node's own guests, and those of other nodes who make room: all who are to come home. */
-function originsOf(cluster: ClusterObservation, node: NodeName, plan: Plan): readonly Origin[] {
+/** The node's own guests, and those of other nodes who make room: all who are to come home, each to his own. */
+function ledgerOf({ input }: Story, cluster: ClusterObservation, plan: Plan): Ledger {
   const moving = new Set(plan.moves.map(({ guest }) => guest))
-  return cluster.guests.filter((guest) => guest.node === node || moving.has(guest.vmid)).map(originOf)
+  const owed = new Map(input.owed?.map(({ guest, home }) => [guest, home]))
+  const origins = cluster.guests
+    .filter((guest) => guest.node === input.node || moving.has(guest.vmid))
+    .map((guest) => {
+      const home = owed.get(guest.vmid)
+      return home === undefined || home === guest.node ? originOf(guest) : { ...originOf(guest), home }
+    })
+  const before = allowedAgain(cluster, input.policy.plan)
+  return isNothingAllowed(before) ? { origins } : { origins, before }
 }
 
-/** A plan by the rules, with what approvers lifted so far. */
-export function proposeRevision(
+const owedNotes = (origins: readonly Origin[]): readonly string[] =>
+  origins.flatMap(({ vmid, home }) =>
+    home === undefined ? [] : [`Guest ${vmid} was left here by an earlier maintenance: it goes home to ${home}.`],
+  )
+
+/** A plan by the rules, with what approvers lifted so far; proven where a solver is at hand. */
+export async function proposeRevision(
   story: Story,
-  cluster: ClusterObservation,
-  ceph: CephObservation | 'none',
-  before: Plan | undefined,
-): Plan {
+  world: {
+    readonly cluster: ClusterObservation
+    readonly ceph: CephObservation | 'none'
+    readonly before: Plan | undefined
+    readonly model: ForecastModel
+  },
+): Promise<Plan> {
   const { id, node, policy } = story.input
+  const { cluster, ceph, before, model } = world
   const revision = before === undefined ? 1 : before.revision + 1
-  return proposePlan({
+  const request = {
     id: planId(`${id}/${revision}`),
     revision,
     ...(before === undefined ? {} : { parent: before.id }),
     cluster,
     ceph,
+    model,
     drain: [node],
     policy: { ...policy.plan, lifted: story.heard.lifted },
-  })
+  }
+  return provePlan(request, story.ports.solver)
+}
+
+/** The forecast's constants as this cluster's moves have shown them, those of this maintenance among them. */
+export async function measuredModel(story: Story, cluster: ClusterObservation): Promise<ForecastModel> {
+  const rows = await story.ports.journal.readMoves(story.input.cluster)
+  return modelFrom(rows, cluster, await story.ports.clock.nowMs())
 }
 
 export const originOf = ({ vmid, name, kind, node, status, customer }: Origin): Origin => ({

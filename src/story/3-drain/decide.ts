@@ -73,7 +73,11 @@ export function nextBatch(view: {
 }): Next {
   const { cluster, plan, node, troubles } = view
   const byId = new Map(cluster.guests.map((guest) => [guest.vmid, guest]))
-  const waiting = plan.moves.filter((move) => !isDone(move, byId.get(move.guest)))
+  const waiting = plan.moves.flatMap((move) => {
+    const guest = byId.get(move.guest)
+    if (!isDone(move, guest)) return [move]
+    return guest !== undefined && isTorn(cluster, move, { guest, node }) ? [{ ...move, from: guest.node }] : []
+  })
   const planned = new Set(plan.moves.map((move) => move.guest))
   const stranger = guestsOn(cluster, node).find((guest) => guest.status === 'running' && !planned.has(guest.vmid))
   if (stranger !== undefined) {
@@ -90,9 +94,25 @@ export function nextBatch(view: {
   const lost = moves.find((move) => !isTargetThere(cluster, move.to))
   if (lost !== undefined)
     return { is: 'revise', why: `${lost.to}, where guest ${lost.guest} was to go, takes nothing any more` }
-  const free = moves.filter((move) => !stuck.includes(move))
+  const free = soon(
+    cluster,
+    moves.filter((move) => !stuck.includes(move)),
+  )
   if (free.length > 0) return { is: 'batch', moves: free, isLast: free.length === waiting.length }
   return { is: 'wait', blockers: stuck.map((move) => wontMove(node, move, troubles[move.guest])) }
+}
+
+/** Who is to begin within this time is moved by the look of now: later, a target may be another's. */
+const BY_ONE_LOOK_S = 20
+
+/** Those who begin soon, and whoever belongs to them; HA moves its own at once, and all of those are followed. */
+function soon(cluster: ClusterObservation, moves: readonly Move[]): readonly Move[] {
+  const managed = new Set(cluster.guests.filter(({ ha }) => ha.managed).map(({ vmid }) => vmid))
+  const first = moves.find(({ guest }) => !managed.has(guest))
+  const untilS = (first?.startsAtS ?? 0) + BY_ONE_LOOK_S
+  const isSoon = ({ guest, startsAtS }: Move) => managed.has(guest) || startsAtS <= untilS
+  const partners = new Set(moves.filter(isSoon).flatMap(({ guest }) => partnersOf(cluster, guest)))
+  return moves.filter((move) => isSoon(move) || partners.has(move.guest))
 }
 
 const MOVE_TRIES = 3
@@ -124,6 +144,34 @@ const isTargetThere = (cluster: ClusterObservation, target: NodeName) =>
 
 /** Away from where the move began is done: HA may have chosen another target. A guest that was deleted needs no move. */
 const isDone = (move: Move, guest: Guest | undefined) => guest === undefined || guest.node !== move.from
+
+/** By the memory of those who run there: what was over the limit before may not get worse. */
+export function isTargetFull(
+  cluster: ClusterObservation,
+  { guest: vmid, to }: { readonly guest: Vmid; readonly to: NodeName },
+  headroomFraction: number,
+): boolean {
+  const node = cluster.nodes.find(({ name }) => name === to)
+  const guest = cluster.guests.find((one) => one.vmid === vmid)
+  if (node === undefined || guest === undefined || guest.node === to) return false
+  const running = guestsOn(cluster, to).filter(({ status }) => status === 'running')
+  const bytes = running.reduce((sum, { memoryBytes }) => sum + memoryBytes, node.memoryUsedBytes + guest.memoryBytes)
+  return bytes > node.memoryBytes * (1 - headroomFraction)
+}
+
+/** HA took it elsewhere than planned, and a partner with whom it belongs runs on another node: it goes where the plan has room for both. */
+function isTorn(
+  cluster: ClusterObservation,
+  { to }: Move,
+  { guest, node }: { readonly guest: Guest; readonly node: NodeName },
+): boolean {
+  if (guest.status !== 'running' || guest.node === to) return false
+  const partners = partnersOf(cluster, guest.vmid)
+  return cluster.guests.some(
+    (other) =>
+      partners.includes(other.vmid) && other.status === 'running' && other.node !== node && other.node !== guest.node,
+  )
+}
 
 /** Who is on the node still, by either look, and may not be there when the power goes. */
 export function notEmptyBlockers(

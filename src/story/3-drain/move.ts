@@ -14,6 +14,7 @@ import type { Saga, SagaFunction } from '#ports/saga'
 import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
 import { AbortAsked, attend, look, note, type Overheard, overhear, pass, type Story, tellStory } from '../story.ts'
+import { isTargetFull } from './decide.ts'
 import { nextLookInMs } from './pace.ts'
 
 export const MOVE_SAGA = 'move'
@@ -37,6 +38,8 @@ export type MoveInput = {
   readonly undoing: boolean
   /** An approver lifted the pause budget by name: the switch is not prevented, and is told. */
   readonly mayOverrun: boolean
+  /** When the look was taken that says that the target has room. */
+  readonly lookedAtMs?: number
 }
 
 export type MoveResult =
@@ -73,9 +76,11 @@ async function moveGuest(story: Story, input: MoveInput): Promise<MoveResult> {
   }
   if (aborted) return { is: 'not-begun' }
   if (input.leaveToHaMs > 0) await waitForHa(story, input)
+  const full = await whyFull(story, input)
+  if (full !== undefined) return concludeMove(story, input, { is: 'failed', text: full })
   const begun = await begin(story, input)
-  if (begun.is === 'there') return conclude(story, input, outcomeThere(begun.measured), begun.at)
-  if (begun.is === 'refused') return conclude(story, input, { is: 'failed', text: begun.text })
+  if (begun.is === 'there') return concludeMove(story, input, outcomeThere(begun.measured), begun.at)
+  if (begun.is === 'refused') return concludeMove(story, input, { is: 'failed', text: begun.text })
   return followToTheEnd(story, input, begun)
 }
 
@@ -86,6 +91,22 @@ const outcomeThere = (measured: Measured | undefined): Outcome =>
 async function holdTogether(story: Story, input: MoveInput): Promise<void> {
   await attend(story, 0, 'watches')
   while (story.heard.paused && !(await isTorn(story, input))) await pass(story, FOLLOW_EVERY_MS, 'watches')
+}
+
+/** A look this old says nothing of a target's room: somebody else may have started a guest there. */
+const LOOK_AGES_MS = 30_000
+
+/** Undefined: there is room, or the look is young, or HA has begun by itself. */
+async function whyFull(story: Story, { move, lookedAtMs, leaveToHaMs }: MoveInput): Promise<string | undefined> {
+  const nowMs = await story.saga.nowMs()
+  if (lookedAtMs === undefined || leaveToHaMs > 0 || move.mode === 'offline' || nowMs - lookedAtMs < LOOK_AGES_MS)
+    return
+  const { memoryHeadroomFraction } = story.input.policy.plan
+  const isFull = await look(story, `the room on ${move.to}`, async () => {
+    const cluster = await story.ports.hypervisor.observe({ avoid: story.input.node, again: true })
+    return isTargetFull(cluster, move, memoryHeadroomFraction)
+  })
+  return isFull ? `${move.to} has no room for it any more` : undefined
 }
 
 function isTorn(story: Story, { move, together }: MoveInput): Promise<boolean> {
@@ -218,6 +239,8 @@ async function followToTheEnd(story: Story, input: MoveInput, { handle, isUnderW
       await note(story, { kind: 'guest-copying', guest, transferredBytes, totalBytes: progress.totalBytes })
     }
     if (progress !== null) allowedMs = await noteAllowedPause(story, input, progress, allowedMs)
+    // Its partners have left already: a pause would tear them apart.
+    if (heard === 'pause' && input.together.length > 0 && (await isTorn(story, input))) heard = 'go-on'
     const reason = reasonToCancel(story, { allowedMs, heard, forMs: nowMs - beganMs, mayOverrun: input.mayOverrun })
     if (reason !== undefined && cancelled === undefined) cancelled = await cancel(story, input, handle, reason)
     const said = await overhear(story, nowMs + lookAgainInMs(input, progress, nowMs - beganMs))
@@ -308,7 +331,7 @@ async function endOf(
   const { guest, from, mode } = input.move
   if (proven === undefined) {
     const text = `guest ${guest} was to leave ${from}, and nobody can say where it is`
-    return conclude(story, input, { is: 'failed', text })
+    return concludeMove(story, input, { is: 'failed', text })
   }
   const { at, runs } = proven
   if (at === from) {
@@ -320,12 +343,13 @@ async function endOf(
           ? why
           : `${why}; ${where}`
         : `${CANCELLED[cancelled]}; ${where}`
-    const result = await conclude(story, input, { is: 'failed', text })
+    const result = await concludeMove(story, input, { is: 'failed', text })
     return cancelled === 'over-budget' && result.is === 'failed' ? { ...result, overBudget: true } : result
   }
   // Only the task's own log knows the pause; a worker that died took it along.
   const measured: Measured = progress.outcome === 'ok' ? progress.blackout : 'unmeasured'
-  return conclude(story, input, { is: 'done', measured }, at)
+  const stopped = runs || mode === 'offline' ? {} : ({ stopped: true } as const)
+  return concludeMove(story, input, { is: 'done', measured, ...stopped }, at)
 }
 
 /** A container that does not stop in time is not killed: it may be half down, and nobody starts it by itself. */
@@ -366,7 +390,13 @@ async function provenAt(story: Story, { move }: MoveInput, expected: Expected): 
   }
 }
 
-async function conclude(story: Story, input: MoveInput, outcome: Outcome, at?: NodeName): Promise<MoveResult> {
+/** Journals how a move ended, and tells of a pause over budget. */
+export async function concludeMove(
+  story: Story,
+  input: MoveInput,
+  outcome: Outcome,
+  at?: NodeName,
+): Promise<MoveResult> {
   const { move, pauseBudgetMs } = input
   const act = actOf(input)
   const measured = outcome.is === 'failed' ? 'unmeasured' : (outcome.measured ?? 'unmeasured')

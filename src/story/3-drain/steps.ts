@@ -1,13 +1,13 @@
 /** Stage 3: every running guest moved off the node, followed to its real end, and the node proven empty by two looks. */
 import { type Blocker, withoutLifted } from '#domain/blocker'
-import { type ClusterObservation, guestsOn } from '#domain/cluster'
+import { type ClusterObservation, guestsOn, nodeOf } from '#domain/cluster'
 import { timeText } from '#domain/figures'
 import type { Guest, Rule } from '#domain/guest'
 import { type NodeName, vmid } from '#domain/ids'
 import type { Json } from '#domain/json'
 import type { Move, Plan } from '#domain/plan'
 import { checkPlan } from '#plan/check-plan'
-import { originOf, proposeRevision, violationBlockers } from '#plan/steps'
+import { measuredModel, originOf, proposeRevision, violationBlockers } from '#plan/steps'
 import { brakeBlockers, busyBlockers } from '../conditions/quorum.ts'
 import { observeAfterMoves } from '../fresh-look.ts'
 import { passGate } from '../gate.ts'
@@ -24,6 +24,7 @@ import {
   type Troubles,
 } from './decide.ts'
 import { MOVE_SAGA, type MoveInput, type MoveResult } from './move.ts'
+import { tellWhoLeft, unheardOf } from './who-left.ts'
 
 const ROUNDS_LIMIT = 60
 const REVISIONS_LIMIT = 10
@@ -37,10 +38,23 @@ const TRY_AGAIN_AFTER_MS = 20 * 60_000
 export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: boolean): Promise<void> {
   await holdWhilePaused(story)
   if (haGuestsOnNode) await setMaintenanceMode(story, true)
+  const beganMs = await story.saga.nowMs()
+  const upkeep = story.heard.upkeep
+  story.heard.upkeep = async () => {
+    await upkeep()
+    await tellWhoLeft(story, beganMs)
+  }
+  try {
+    await emptyNode(story, approved, beganMs)
+  } finally {
+    story.heard.upkeep = upkeep
+  }
+}
+
+async function emptyNode(story: Story, approved: Plan, beganMs: number): Promise<void> {
   let plan = approved
   let troubles: Troubles = {}
   let revisions = 0
-  const beganMs = await story.saga.nowMs()
   const untilMs = beganMs + story.input.policy.drainLimitS * 1000
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     await attend(story, 0)
@@ -50,15 +64,17 @@ export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: bo
       await passGate(story, { stage: 'drain', ask: () => brakes(story) })
       continue
     }
+    // HA took somebody before his step had come: what that cost him is told all the same.
+    if (now.hasLeft) await tellWhoLeft(story, beganMs)
     switch (now.next.is) {
       case 'proof':
         if (await proveEmpty(story)) return
         break
       case 'batch': {
-        const before = troubles
-        troubles = await moveBatch(story, plan, now, { beganMs, troubles })
-        // Nothing went wrong and nothing is left to move: the proof is the next look.
-        if (now.next.isLast && troubles === before && (await proveEmpty(story))) return
+        const moved = await moveBatch(story, plan, now, { beganMs, troubles })
+        troubles = moved.troubles
+        // All went as planned and nothing is left to move: the proof is the next look.
+        if (now.next.isLast && moved.isAsPlanned && (await proveEmpty(story))) return
         break
       }
       case 'wait':
@@ -80,7 +96,9 @@ async function welcome(story: Story, guest: Guest): Promise<void> {
   const { node } = story.input
   const isKnown = story.heard.origins.some((origin) => origin.vmid === guest.vmid)
   const origins = isKnown ? story.heard.origins : [...story.heard.origins, originOf(guest)]
-  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', origins })
+  const { before } = story.heard
+  const ledger = before === undefined ? { origins } : { origins, before }
+  await note(story, { kind: 'guest-appeared', guest: guest.vmid, node }, { kind: 'origins-recorded', ...ledger })
   story.heard.origins = origins
 }
 
@@ -153,22 +171,52 @@ const brakesSeen = (cluster: ClusterObservation, node: NodeName): readonly Block
 ]
 
 /** What one look tells: what stops all moves, which are next, and what their movers must know. */
-type Now = { readonly brakes: readonly Blocker[]; readonly next: Next; readonly facts: readonly MoveFacts[] }
+type Now = {
+  readonly brakes: readonly Blocker[]
+  readonly next: Next
+  readonly facts: readonly MoveFacts[]
+  /** Somebody is gone whom no move of ours brought away. */
+  readonly hasLeft: boolean
+}
 
 async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promise<Now> {
   const { node, policy } = story.input
   return look(story, `what is left on ${node}`, async () => {
     const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node, again: true })
-    const next = nextBatch({ cluster, plan, node, troubles })
+    const next = stillAllowed(story, { cluster, plan, next: nextBatch({ cluster, plan, node, troubles }) })
     const moves = next.is === 'batch' ? next.moves : []
-    return { brakes: brakesSeen(cluster, node), next, facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs) }
+    const unheard = unheardOf(story).map(({ vmid: guest }) => guest)
+    return {
+      brakes: brakesSeen(cluster, node),
+      next,
+      facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs),
+      hasLeft: cluster.guests.some((guest) => guest.node !== node && unheard.includes(guest.vmid)),
+    }
   })
+}
+
+/** What breaks a rule while it is moved; what the plan says of itself is no question any more. */
+const BROKEN_ON_THE_WAY: readonly string[] = ['memory-short', 'storage-short', 'keep-apart', 'pinned']
+
+/** Somebody else may have filled a target since the plan was made: the checker looks at every batch, in the world as it is now. */
+function stillAllowed(
+  story: Story,
+  { cluster, plan, next }: { readonly cluster: ClusterObservation; readonly plan: Plan; readonly next: Next },
+): Next {
+  if (next.is !== 'batch') return next
+  const rules = { ...story.input.policy.plan, lifted: story.heard.lifted }
+  const wrong = checkPlan({ cluster, plan: { ...plan, moves: next.moves }, policy: rules }).find(({ kind }) =>
+    BROKEN_ON_THE_WAY.includes(kind),
+  )
+  return wrong === undefined ? next : { is: 'revise', why: wrong.text }
 }
 
 type Ledger = { readonly beganMs: number; readonly troubles: Troubles }
 
-/** One step of the plan; the answer is who has trouble. */
-async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger: Ledger): Promise<Troubles> {
+/** One step of the plan: who has trouble, and whether everybody went where he was to go. */
+type Batch = { readonly troubles: Troubles; readonly isAsPlanned: boolean }
+
+async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger: Ledger): Promise<Batch> {
   const moves = next.is === 'batch' ? next.moves : []
   const leaveToHa = await isMaintenanceModeOn(story)
   const inputs = moves.map((move, index): MoveInput => {
@@ -179,7 +227,8 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
       move: { guest, from, to, mode, purpose },
       pauseBudgetMs: known?.pauseBudgetMs ?? story.input.policy.defaultPauseBudgetMs,
       withLocalDisks: known?.withLocalDisks ?? false,
-      leaveToHaMs: known?.haManaged === true && leaveToHa && purpose === 'drain' ? LEAVE_TO_HA_MS : 0,
+      leaveToHaMs:
+        known?.haManaged === true && leaveToHa && purpose === 'drain' && from === story.input.node ? LEAVE_TO_HA_MS : 0,
       haManaged: known?.haManaged ?? false,
       forecastMs: Math.round((endsAtS - startsAtS) * 1000),
       together: known?.together ?? [],
@@ -188,7 +237,7 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
       mayOverrun: story.heard.lifted.includes('pause-budget'),
     }
   })
-  const results = await runMoves(story, inputs, plan.parallelMigrations)
+  const results = await runBatch(story, inputs, plan.parallelMigrations)
   moves.forEach((move, index) => {
     const result = results[index]
     if (result?.is === 'moved') story.heard.arrived[move.guest] = result.at
@@ -196,13 +245,27 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
   const after = results.some(({ is }) => is !== 'moved') ? afterMoves(ledger.troubles, moves, results) : ledger.troubles
   // A failed move is not asked for again in the same breath.
   if (results.some((result) => result.is === 'failed')) await pass(story, FAILED_PAUSE_MS)
-  return after
+  const isAsPlanned = moves.every((move, index) => {
+    const result = results[index]
+    return result?.is === 'moved' && result.at === move.to
+  })
+  return { troubles: after, isAsPlanned }
 }
 
 const FAILED_PAUSE_MS = 15_000
 
 /** At most this many children at once, whatever a plan says: the port's own limit. */
 const CHILDREN_LIMIT = 8
+
+/** HA moves what was left to it as it likes, several at once: all of them are followed from the beginning, then come ours. */
+async function runBatch(story: Story, inputs: readonly MoveInput[], parallel: number): Promise<readonly MoveResult[]> {
+  const isLeft = ({ leaveToHaMs }: MoveInput) => leaveToHaMs > 0
+  const left = inputs.filter(isLeft)
+  const ours = inputs.filter((input) => !isLeft(input))
+  const byHa = left.length > 0 ? await runMoves(story, left, CHILDREN_LIMIT) : []
+  const byUs = ours.length > 0 ? await runMoves(story, ours, parallel) : []
+  return inputs.map((input) => (isLeft(input) ? byHa[left.indexOf(input)] : byUs[ours.indexOf(input)]) as MoveResult)
+}
 
 /** Child sagas, one a guest; a child that broke is a failed move, never a lost one. */
 export async function runMoves(
@@ -211,9 +274,10 @@ export async function runMoves(
   parallel: number,
 ): Promise<readonly MoveResult[]> {
   const limit = Math.max(1, Math.min(CHILDREN_LIMIT, parallel))
+  const lookedAtMs = await story.saga.nowMs()
   const results = await story.saga.fanOut<MoveInput & Json, MoveResult & Json>(
     MOVE_SAGA,
-    inputs as readonly (MoveInput & Json)[],
+    inputs.map((input) => ({ ...input, lookedAtMs })) as readonly (MoveInput & Json)[],
     limit,
   )
   return results.map((result) => (result.is === 'ok' ? result.value : { is: 'failed', text: result.text }))
@@ -243,14 +307,11 @@ async function revise(story: Story, before: Plan, why: string, troubles: Trouble
     const made = await look(story, 'a revised plan', async () => {
       const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node })
       const ceph = await story.ports.storage.observe()
-      const elsewhere = proposeRevision(
-        story,
-        { ...cluster, rules: [...cluster.rules, ...shun(cluster, troubles)] },
-        ceph,
-        before,
-      )
+      const model = await measuredModel(story, cluster)
+      const shunning = { ...cluster, rules: [...cluster.rules, ...shun(cluster, troubles)] }
+      const elsewhere = await proposeRevision(story, { cluster: shunning, ceph, before, model })
       // Where there is no other target, the same one again: the drain waits in between.
-      const plan = elsewhere.feasible ? elsewhere : proposeRevision(story, cluster, ceph, before)
+      const plan = elsewhere.feasible ? elsewhere : await proposeRevision(story, { cluster, ceph, before, model })
       const rules = { ...policy.plan, lifted: story.heard.lifted }
       const wrong = violationBlockers(checkPlan({ cluster, plan, policy: rules }))
       return { plan, blockers: [...plan.blockers, ...wrong] }
@@ -274,7 +335,9 @@ function shun(cluster: ClusterObservation, troubles: Troubles): readonly Rule[] 
 
 async function blockersOfRevision(story: Story, before: Plan): Promise<readonly Blocker[]> {
   const cluster = await story.ports.hypervisor.observe({ avoid: story.input.node })
-  return proposeRevision(story, cluster, await story.ports.storage.observe(), before).blockers
+  const ceph = await story.ports.storage.observe()
+  const model = await measuredModel(story, cluster)
+  return (await proposeRevision(story, { cluster, ceph, before, model })).blockers
 }
 
 async function approveRevision(story: Story, plan: Plan): Promise<Plan> {
@@ -339,7 +402,9 @@ const whoIsLeft = (story: Story) =>
 /** By the cluster's list, given, and by the node's own word, asked now. */
 export async function stillRunning(story: Story, cluster: ClusterObservation): Promise<readonly Blocker[]> {
   const { node } = story.input
-  return notEmptyBlockers(cluster, node, await story.ports.hypervisor.runningOn(node))
+  // It was off, proven and empty, and has not joined since: it starts nobody without its cluster, and cannot be asked.
+  const cannotTell = story.heard.wasOpened && nodeOf(cluster, node)?.online === false
+  return notEmptyBlockers(cluster, node, cannotTell ? [] : await story.ports.hypervisor.runningOn(node))
 }
 
 export const hasHaGuests = (story: Story) =>

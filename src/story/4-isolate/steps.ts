@@ -12,7 +12,7 @@ import { setLocate } from '../locate.ts'
 import { flagsElsewhere } from '../others.ts'
 import { insist, perform } from '../perform.ts'
 import { bringNodeBack } from '../power.ts'
-import { holdWhilePaused, look, note, ownerOf, pass, type Story, StoryStopped } from '../story.ts'
+import { holdWhilePaused, keepUp, look, note, ownerOf, pass, type Story, StoryStopped } from '../story.ts'
 import { undoing } from '../undoing.ts'
 import { type IsolateFacts, isolateBlockers, powerOffBlockers, withoutOwnAbsence } from './decide.ts'
 
@@ -57,15 +57,31 @@ const SWITCH_OFF_TRIES = 10
 /** On the way back to repair. */
 export async function switchOffAgain(story: Story, redrain: () => Promise<void>): Promise<void> {
   const { node } = story.input
-  if (await look(story, `whether ${node} is still off`, () => isOffAlready(story))) return
-  await switchOff(story, redrain, true)
+  const untilMs = (await story.saga.nowMs()) + BMC_SPEAKS_WITHIN_MS
+  for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
+    const power = await look(story, `whether ${node} is still off`, () => powerNow(story))
+    if (power === 'on') return switchOff(story, redrain, true)
+    // Dark, and off when it was last proven: a technician who could not repair it has left it without its cords.
+    const isOff = power === 'off' || !story.heard.mayBeOn
+    if (isOff) {
+      story.heard.mayBeOn = false
+      return
+    }
+    await keepUp(story)
+    await pass(story, BMC_LOOK_EVERY_MS)
+  }
+  // Nobody put the cords back in: a BMC would have spoken by now.
+  story.heard.mayBeOn = false
 }
 
-/** A technician who could not repair it has left it off, perhaps without its cords: nothing is to be done then. */
-async function isOffAlready({ ports, heard, input: { node } }: Story): Promise<boolean> {
-  if (await ports.hypervisor.nodeOnline(node)) return false
+/** When the cords go back in, the node may start by itself, and its BMC says nothing for a minute. */
+const BMC_SPEAKS_WITHIN_MS = 5 * 60_000
+const BMC_LOOK_EVERY_MS = 10_000
+
+async function powerNow({ ports, input: { node } }: Story): Promise<'on' | 'off' | 'dark'> {
+  if (await ports.hypervisor.nodeOnline(node)) return 'on'
   const power = await ports.bmc.power(node)
-  return power.is === 'off' || (power.is === 'unknown' && !heard.mayBeOn)
+  return power.is === 'unknown' ? 'dark' : power.is
 }
 
 function mendBy(redrain: () => Promise<void>, mendLease?: () => Promise<void>) {

@@ -4,7 +4,7 @@ import { DriverError } from '#domain/driver-error'
 import { workOrderId } from '#domain/ids'
 import type { Interlock, WorkOrder, WorkOrderAnswer } from '#domain/maintenance'
 import { renderEvent } from '#domain/render'
-import { keepLease, type LeaseLook, leaseLook } from '../lease.ts'
+import { keepLease, type LeaseLook, leaseLook, shoutExpiry } from '../lease.ts'
 import { setLocate } from '../locate.ts'
 import { notify } from '../notify.ts'
 import { perform } from '../perform.ts'
@@ -131,6 +131,8 @@ async function knownLease(story: Story, shown: Tended | undefined): Promise<Know
 /** One look for interlock and lease. The flag first: one that somebody cleared is set again before hands are frightened for it. */
 async function lookAtBoth(story: Story, known: KnownLease, lastSeen: InterlockFacts['lastSeen']) {
   const seen = await look(story, 'whether it is safe to touch', () => judge(story, known, lastSeen))
+  // Nobody can say how it stands: by our own record it is known when it ends, and that is said.
+  if (seen.lease === null) await shoutExpiry(story)
   if (seen.lease === null || story.heard.lease === undefined) return seen
   await keepLease(story, seen.lease)
   if (seen.lease.lease !== null && seen.lease.stands) return seen
@@ -223,6 +225,8 @@ async function accept(story: Story, order: WorkOrder, answer: WorkOrderAnswer): 
   }
   const reasons = ['the work is reported done: power comes on, hands off']
   story.heard.handsMayBeInside = false
+  // The cords are back in, or may be: from now on a BMC that is dark says nothing about the power.
+  story.heard.mayBeOn = true
   await note(
     story,
     { kind: 'work-order-answered', answer },

@@ -28,6 +28,13 @@ test('all that was seen is said with its figures', () => {
   ])
 })
 
+test('hardware that an approver let pass is not called as before', () => {
+  const [first] = evidenceOf(SEEN, { ...SEEN, dimms: [] }, 900, 6)
+  expect(first).toBe(
+    'hardware not as before (DIMM A1 32 GiB is missing), let pass by an approver: DIMMs 0, disks 1, NICs 1, fans 1',
+  )
+})
+
 test('an error count that was not read again after the repair is no proof of no errors', () => {
   const evidence = evidenceOf(SEEN, { ...SEEN, pcieCorrectedErrorCount: 'unknown' }, 900, 6)
   expect(evidence).toContain('PCIe error counts: not seen')

@@ -81,19 +81,42 @@ const listed = (all: Known<readonly string[]>): readonly string[] => (all === 'u
 export type FanLook = readonly { readonly part: string; readonly state: 'ok' | 'low' | 'absent' | 'unreadable' }[]
 
 /** One look of the soak. */
-export function soakBlockers(node: NodeName, fans: FanLook, signals: readonly Signal[]): readonly Blocker[] {
+export function soakBlockers(
+  node: NodeName,
+  fans: FanLook,
+  signals: readonly Signal[],
+  lastKnownId = 0,
+): readonly Blocker[] {
   const lifts = 'back to repair'
   const bad = fans.filter((fan) => fan.state !== 'ok')
-  const records = signals.filter((one) => one.is === 'part' && one.edge === 'assert' && one.state !== 'ok')
+  const isNew = isNewAfter(lastKnownId, signals)
+  const records = signals.filter(
+    (one) => one.is === 'part' && one.edge === 'assert' && one.state !== 'ok' && isNew(one),
+  )
   return [
     ...bad.map((fan): Blocker => ({ kind: 'fans-out-of-band', node, text: `${fan.part} is ${fan.state}`, lifts })),
     ...(records.length === 0 ? [] : [selBlocker(node, records, lifts)]),
   ]
 }
 
+/** A log may tell records once more; in one that was cleared the numbers begin again. */
+function isNewAfter(lastKnownId: number, signals: readonly Signal[]): (one: Signal) => boolean {
+  if (isCleared(signals)) return () => true
+  return (one) => one.is !== 'part' || one.recordId === undefined || one.recordId > lastKnownId
+}
+
+const isCleared = (signals: readonly Signal[]) => signals.some((one) => one.is === 'bmc' && one.event === 'log-cleared')
+
+/** The highest number that was told so far. */
+export function lastRecordId(lastKnownId: number, signals: readonly Signal[]): number {
+  const ids = signals.flatMap((one) => (one.is === 'part' && one.recordId !== undefined ? [one.recordId] : []))
+  return Math.max(isCleared(signals) ? 0 : lastKnownId, ...ids)
+}
+
 function selBlocker(node: NodeName, records: readonly Signal[], lifts: string): Blocker {
   const parts = [...new Set(records.map((one) => (one.is === 'part' ? one.part : 'BMC')))].join(', ')
-  const text = `the event log has ${records.length} new records since the repair, of ${parts}`
+  const count = records.length === 1 ? '1 new record' : `${records.length} new records`
+  const text = `the event log has ${count} since the repair, of ${parts}`
   return { kind: 'sel-not-clean', node, text, lifts }
 }
 
@@ -102,12 +125,19 @@ export function evidenceOf(before: Hardware, after: Hardware, soakS: number, fan
   const count = (all: Known<readonly unknown[]>) => (all === 'unknown' ? 'not seen' : `${all.length}`)
   const werePcieErrorsSeen = before.pcieCorrectedErrorCount !== 'unknown' && after.pcieCorrectedErrorCount !== 'unknown'
   return [
-    `hardware as before: DIMMs ${count(after.dimms)}, disks ${count(after.disks)}, NICs ${count(after.nics)}, fans ${count(after.fans)}`,
+    `${wordOnHardware(before, after)}: DIMMs ${count(after.dimms)}, disks ${count(after.disks)}, NICs ${count(after.nics)}, fans ${count(after.fans)}`,
     fanCount === 0 ? 'fans: not seen' : `${fanCount} fans in band for ${Math.round(soakS / 60)} min`,
     'event log clean since the repair',
     werePcieErrorsSeen ? 'PCIe errors: none new' : 'PCIe error counts: not seen',
     ...(after.clockSkewMs === 'unknown' ? ['clock: not seen'] : [`clock ${Math.round(after.clockSkewMs)} ms off`]),
   ]
+}
+
+/** What differs and is here all the same was lifted by an approver: it is not as it was, and nobody is told that it were. */
+function wordOnHardware(before: Hardware, after: Hardware): string {
+  const differing = hardwareBlockers('' as NodeName, before, after).filter(({ kind }) => kind === 'hardware-differs')
+  if (differing.length === 0) return 'hardware as before'
+  return `hardware not as before (${differing.map(({ text }) => text).join('; ')}), let pass by an approver`
 }
 
 /** The node's own word beside the BMC's: each knows parts that the other does not. */

@@ -9,7 +9,7 @@ import { keepLease } from '../lease.ts'
 import { notify } from '../notify.ts'
 import { powerOn, waitForNode } from '../power.ts'
 import { holdWhilePaused, look, note, pass, type Story } from '../story.ts'
-import { evidenceOf, hardwareBlockers, soakBlockers } from './decide.ts'
+import { evidenceOf, hardwareBlockers, lastRecordId, soakBlockers } from './decide.ts'
 
 const SOAK_LOOK_EVERY_MS = 60_000
 const LEASE_LOOK_EVERY_MS = 5 * 60_000
@@ -25,8 +25,8 @@ export async function verifyNode(story: Story, answer: WorkOrderAnswer): Promise
     const text = `${answer.by} could not repair it: ${answer.found}`
     return refuse(story, [{ kind: 'hardware-differs', node, text, lifts: 'another round of repair' }])
   }
-  const cursor = await endOfEventLog(story)
-  if (cursor === undefined) {
+  const logEnd = await endOfEventLog(story)
+  if (logEnd === undefined) {
     const text = `the BMC of ${node} does not answer ${Math.round(policy.bootLimitS / 60)} min after the repair`
     return refuse(story, [{ kind: 'bmc-unreachable', node, text, lifts: 'back to repair' }])
   }
@@ -40,18 +40,24 @@ export async function verifyNode(story: Story, answer: WorkOrderAnswer): Promise
   const after = await look(story, `the hardware of ${node} after the repair`, () => readHardware(story))
   const before = story.heard.hardware
   if (before === undefined) throw new Error('nothing is verified before its hardware was recorded')
-  const differs = withoutLifted(hardwareBlockers(node, before, after), story.heard.lifted)
-  if (differs.length > 0) return refuse(story, differs)
-  return soak(story, before, after, cursor)
+  const differs = hardwareBlockers(node, before, after)
+  const standing = withoutLifted(differs, story.heard.lifted)
+  if (standing.length > 0) return refuse(story, standing)
+  // What an approver took upon himself is still another machine: it is said.
+  const accepted = differs.map((one) => one.text).join('; ')
+  if (accepted !== '') await note(story, { kind: 'said', text: `accepted by name: ${accepted}`, about: node })
+  return soak(story, before, after, logEnd)
 }
 
+type LogEnd = { readonly cursor: string; readonly lastId: number }
+
 /** A BMC whose cords were out needs a minute to start; what stood in its log before the power came on is history. */
-async function endOfEventLog(story: Story): Promise<string | undefined> {
+async function endOfEventLog(story: Story): Promise<LogEnd | undefined> {
   const untilMs = (await story.saga.nowMs()) + story.input.policy.bootLimitS * 1000
   for (let nowMs = 0; nowMs < untilMs; nowMs = await story.saga.nowMs()) {
     const read = await look(story, 'the end of the event log', async () => {
       const { signals, cursor } = await readSignals(story, '')
-      return isSilent(signals) ? null : cursor
+      return isSilent(signals) ? null : { cursor, lastId: lastRecordId(0, signals) }
     })
     if (read !== null) return read
     await pass(story, BMC_LOOK_EVERY_MS)
@@ -70,7 +76,7 @@ async function refuse(story: Story, blockers: readonly Blocker[]): Promise<false
 
 type SoakLook = {
   readonly blockers: readonly Blocker[]
-  readonly cursor: string
+  readonly end: LogEnd
   /** 'unseen': the BMC or the cluster did not answer. That is no fault of the hardware, and no evidence either. */
   readonly fans: number | 'unseen'
 }
@@ -78,20 +84,20 @@ type SoakLook = {
 /** Seconds in band count only while somebody looks: what was not seen is looked at for as long again, up to this often. */
 const SOAK_TIMES_LIMIT = 3
 
-async function soak(story: Story, before: Hardware, after: Hardware, cursorAtPowerOn: string): Promise<boolean> {
+async function soak(story: Story, before: Hardware, after: Hardware, atPowerOn: LogEnd): Promise<boolean> {
   const { node, policy } = story.input
   const everyMs = Math.min(SOAK_LOOK_EVERY_MS, policy.soakS * 1000)
   const wantedLooks = Math.max(1, Math.ceil((policy.soakS * 1000) / everyMs))
   await note(story, { kind: 'soak-began', node, untilMs: (await story.saga.nowMs()) + policy.soakS * 1000 })
-  let cursor = cursorAtPowerOn
+  let end = atPowerOn
   let fanCount = 0
   let leaseDueMs = 0
   for (let looks = 0, seen = 0; seen < wantedLooks; looks++) {
     if (looks >= SOAK_TIMES_LIMIT * wantedLooks) return refuse(story, [neverSeen(story, seen, wantedLooks)])
-    const now = await look(story, `${node} in its soak`, () => lookAtSoak(story, cursor))
+    const now = await look(story, `${node} in its soak`, () => lookAtSoak(story, end))
     const standing = withoutLifted(now.blockers, story.heard.lifted)
     if (standing.length > 0) return refuse(story, standing)
-    cursor = now.cursor
+    end = now.end
     if (now.fans !== 'unseen') {
       seen++
       fanCount = now.fans
@@ -112,22 +118,23 @@ function neverSeen({ input: { node } }: Story, seen: number, wanted: number): Bl
   return { kind: 'unmeasured', node, text, lifts: 'the BMC answers again: back to repair' }
 }
 
-async function lookAtSoak(story: Story, cursor: string): Promise<SoakLook> {
+async function lookAtSoak(story: Story, end: LogEnd): Promise<SoakLook> {
   const { node } = story.input
   try {
     const fans = await story.ports.bmc.fans(node)
-    const read = await readSignals(story, cursor)
+    const read = await readSignals(story, end.cursor)
     // Fans were seen and the log was not: no evidence for both.
-    if (isSilent(read.signals)) return { blockers: [], cursor, fans: 'unseen' }
+    if (isSilent(read.signals)) return { blockers: [], end, fans: 'unseen' }
     const blockers = [
-      ...soakBlockers(node, fans, read.signals),
+      ...soakBlockers(node, fans, read.signals, end.lastId),
       ...(await stillOnline(story)),
       ...noFans(story, fans.length),
     ]
-    return { blockers, cursor: read.cursor, fans: fans.length }
+    const lastId = lastRecordId(end.lastId, read.signals)
+    return { blockers, end: { cursor: read.cursor, lastId }, fans: fans.length }
   } catch (error) {
     if (!(error instanceof DriverError)) throw error
-    return { blockers: [], cursor, fans: 'unseen' }
+    return { blockers: [], end, fans: 'unseen' }
   }
 }
 

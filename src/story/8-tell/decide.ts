@@ -1,11 +1,11 @@
 /** Gathers from the journal what one maintenance meant for each customer: his guests only, and no figure that nobody measured. */
 import type { Customer } from '#domain/customer'
-import type { Event, JournalRow, Origin } from '#domain/event'
+import type { Event, JournalRow } from '#domain/event'
 import type { FindingClass } from '#domain/finding'
 import type { CustomerId, MaintenanceId, NodeName, Vmid } from '#domain/ids'
 import type { Ending } from '#domain/maintenance'
 import { type Known, longestBlackout, type Measured } from '#domain/measured'
-import { type GuestStory, guestStories, isMoved } from './guest-story.ts'
+import { type GuestStory, guestStories, isMoved, type OwnOrigin } from './guest-story.ts'
 import { type ProbeStory, probeStory } from './probe-story.ts'
 import { type Redact, redactFor } from './redact.ts'
 
@@ -20,10 +20,11 @@ export type RepairStory = {
   readonly answeredAtMs: number
   /** From the work order to the answer. */
   readonly tookMs: Known<number>
+  readonly entries: readonly number[]
 }
 
 /** From noout set to noout cleared; `toMs` absent: still so at the last entry. */
-export type ReducedSpan = { readonly fromMs: number; readonly toMs?: number }
+export type ReducedSpan = { readonly fromMs: number; readonly toMs?: number; readonly entries: readonly number[] }
 
 export type CustomerStory = {
   readonly maintenance: MaintenanceId
@@ -37,15 +38,18 @@ export type CustomerStory = {
     readonly class: FindingClass
     readonly episodes: number
     readonly windowS: number
+    readonly entries: readonly number[]
   }
   readonly guests: readonly GuestStory[]
   /** By the hypervisor, over all moves of running guests that were neither restarts nor offline. */
   readonly longestPause: Measured
   readonly probe: ProbeStory
   readonly reduced: readonly ReducedSpan[]
-  readonly offSpan?: { readonly fromMs: number; readonly toMs?: number }
+  readonly offSpan?: ReducedSpan
   readonly repairs: readonly RepairStory[]
   readonly verified: 'passed' | 'failed' | 'not-reached'
+  /** The rows that say how verification and the whole of it ended. */
+  readonly outcomeEntries: { readonly verified: readonly number[]; readonly ending: readonly number[] }
   readonly stake: { readonly runningGuests: number; readonly restart: RestartEstimate | 'unmeasured' }
   readonly evidence: { readonly entryCount: number; readonly lastHash: string }
 }
@@ -64,15 +68,18 @@ export function customerStories(
   const last = rows.at(-1)
   if (!opened || !first || !last) return []
   const origins = originsOf(rows)
+  const ended = eventsOf(rows, 'maintenance-ended').at(-1)
+  const verified = verifiedOf(rows)
   const shared = {
     maintenance: first.maintenance,
     node: opened.event.node,
     openedAtMs: opened.atMs,
     lastAtMs: last.atMs,
-    ending: eventsOf(rows, 'maintenance-ended').at(-1)?.event.ending ?? ('running' as const),
+    ending: ended?.event.ending ?? ('running' as const),
     reduced: reducedSpans(rows),
     ...offSpanOf(rows),
-    verified: verifiedOf(rows),
+    verified: verified.is,
+    outcomeEntries: { verified: verified.entries, ending: ended === undefined ? [] : [ended.seq] },
     evidence: { entryCount: rows.length, lastHash: last.hash },
   }
   return customers.flatMap((customer) => {
@@ -86,7 +93,7 @@ export function customerStories(
       {
         ...shared,
         customer,
-        saw: { part: redact(part), class: kind, episodes, windowS },
+        saw: { part: redact(part), class: kind, episodes, windowS, entries: [opened.seq] },
         guests,
         longestPause: longestBlackout(guests.flatMap(({ moves }) => moves.filter(isLive).map(({ pause }) => pause))),
         probe,
@@ -128,30 +135,39 @@ export const customersIn = (rows: readonly JournalRow[]): readonly CustomerId[] 
 
 const isLive = (move: GuestStory['moves'][number]) => move.mode === 'live' && isMoved(move)
 
-type Told<K extends Event['kind']> = { readonly atMs: number; readonly event: Extract<Event, { kind: K }> }
+type Told<K extends Event['kind']> = {
+  readonly seq: number
+  readonly atMs: number
+  readonly event: Extract<Event, { kind: K }>
+}
 
 function eventsOf<K extends Event['kind']>(rows: readonly JournalRow[], kind: K): readonly Told<K>[] {
-  return rows.flatMap(({ atMs, event }) => (event.kind === kind ? [{ atMs, event: event as Told<K>['event'] }] : []))
+  return rows.flatMap(({ seq, atMs, event }) =>
+    event.kind === kind ? [{ seq, atMs, event: event as Told<K>['event'] }] : [],
+  )
 }
 
 /** The first word on a guest holds: later ones may see it away from home. */
-function originsOf(rows: readonly JournalRow[]): readonly Origin[] {
-  const byGuest = new Map<Vmid, Origin>()
-  for (const { event } of eventsOf(rows, 'origins-recorded')) {
-    for (const origin of event.origins) if (!byGuest.has(origin.vmid)) byGuest.set(origin.vmid, origin)
+export function originsOf(rows: readonly JournalRow[]): readonly OwnOrigin[] {
+  const byGuest = new Map<Vmid, OwnOrigin>()
+  for (const { event, seq: entry } of eventsOf(rows, 'origins-recorded')) {
+    for (const origin of event.origins) if (!byGuest.has(origin.vmid)) byGuest.set(origin.vmid, { ...origin, entry })
   }
   return [...byGuest.values()]
 }
 
 /** By the acts on noout where the journal shows them, else by the lease. */
 function reducedSpans(rows: readonly JournalRow[]): readonly ReducedSpan[] {
-  const spans: { fromMs: number; toMs?: number }[] = []
-  for (const { atMs, event } of rows) {
+  const spans: { fromMs: number; toMs?: number; entries: number[] }[] = []
+  for (const { seq, atMs, event } of rows) {
     const open = spans.at(-1)
     const isOpen = open !== undefined && open.toMs === undefined
     if (isNooutChange(event, 'set-noout') || event.kind === 'lease-held') {
-      if (!isOpen) spans.push({ fromMs: atMs })
-    } else if ((isNooutChange(event, 'clear-noout') || event.kind === 'lease-released') && isOpen) open.toMs = atMs
+      if (!isOpen) spans.push({ fromMs: atMs, entries: [seq] })
+    } else if ((isNooutChange(event, 'clear-noout') || event.kind === 'lease-released') && isOpen) {
+      open.toMs = atMs
+      open.entries.push(seq)
+    }
   }
   return spans
 }
@@ -163,26 +179,30 @@ function offSpanOf(rows: readonly JournalRow[]): Pick<CustomerStory, 'offSpan'> 
   const off = rows.find(({ event }) => event.kind === 'node-off')
   if (!off) return {}
   const on = rows.findLast(({ event, seq }) => event.kind === 'node-on' && seq > off.seq)
-  return { offSpan: { fromMs: off.atMs, ...(on && { toMs: on.atMs }) } }
+  return { offSpan: { fromMs: off.atMs, ...(on && { toMs: on.atMs }), entries: [off.seq, ...(on ? [on.seq] : [])] } }
 }
 
-function verifiedOf(rows: readonly JournalRow[]): CustomerStory['verified'] {
+function verifiedOf(rows: readonly JournalRow[]): {
+  readonly is: CustomerStory['verified']
+  readonly entries: readonly number[]
+} {
   const last = rows.findLast(({ event }) => event.kind === 'verified' || event.kind === 'verification-failed')
-  if (!last) return 'not-reached'
-  return last.event.kind === 'verified' ? 'passed' : 'failed'
+  if (!last) return { is: 'not-reached', entries: [] }
+  return { is: last.event.kind === 'verified' ? 'passed' : 'failed', entries: [last.seq] }
 }
 
-function repairsOf(rows: readonly JournalRow[], redact: Redact): readonly RepairStory[] {
-  const issuedAtMs = new Map(eventsOf(rows, 'work-order-issued').map(({ atMs, event }) => [event.order.id, atMs]))
-  return eventsOf(rows, 'work-order-answered').map(({ atMs, event: { answer } }) => {
-    const fromMs = issuedAtMs.get(answer.order)
+export function repairsOf(rows: readonly JournalRow[], redact: Redact): readonly RepairStory[] {
+  const issued = new Map(eventsOf(rows, 'work-order-issued').map((told) => [told.event.order.id, told]))
+  return eventsOf(rows, 'work-order-answered').map(({ seq, atMs, event: { answer } }) => {
+    const order = issued.get(answer.order)
     return {
       by: redact(answer.by),
       outcome: answer.outcome,
       found: redact(answer.found),
       did: answer.did.map(redact),
       answeredAtMs: atMs,
-      tookMs: fromMs === undefined ? 'unknown' : atMs - fromMs,
+      tookMs: order === undefined ? 'unknown' : atMs - order.atMs,
+      entries: [...(order === undefined ? [] : [order.seq]), seq],
     }
   })
 }

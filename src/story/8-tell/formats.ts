@@ -13,6 +13,9 @@ export type Formats = {
   /** A stretch of time in words of minutes and hours. */
   readonly span: (ms: number) => string
   readonly date: (atMs: number) => string
+  readonly month: (atMs: number) => string
+  /** A share near 1 with as many digits as tell it from 1: "99.998 %". */
+  readonly share: (share: number) => string
   readonly time: (atMs: number) => string
   readonly clock: (atMs: number) => string
   /** Of the database of time zones: "Europe/Madrid". */
@@ -61,6 +64,7 @@ function makeFormats(language: Language, timeZone: string): Formats {
   const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone })
   const times = new Intl.DateTimeFormat(locale, { ...HOUR_AND_MINUTE, timeZone })
   const clocks = new Intl.DateTimeFormat(locale, { ...HOUR_AND_MINUTE, second: '2-digit', timeZone })
+  const months = new Intl.DateTimeFormat(locale, { month: 'long', year: 'numeric', timeZone })
   const zones = new Intl.DateTimeFormat(locale, { timeZone, timeZoneName: 'short' })
   const lists = new Intl.ListFormat(locale, { type: 'conjunction' })
   const count = (value: number, forms: Forms) =>
@@ -77,6 +81,8 @@ function makeFormats(language: Language, timeZone: string): Formats {
       return count(Math.round(ms / DAY), DAY_UNIT[language])
     },
     date: (atMs) => dates.format(atMs),
+    month: (atMs) => months.format(atMs),
+    share: (share) => shareText(share, locale),
     time: (atMs) => times.format(atMs),
     clock: (atMs) => clocks.format(atMs),
     zoneName: timeZone,
@@ -88,3 +94,14 @@ function makeFormats(language: Language, timeZone: string): Formats {
 
 /** A measured pause that rounds to nothing was still a pause. */
 const atLeastTenth = (ms: number) => (ms > 0 && ms < 0.1 ? 0.1 : ms)
+
+const SHARE_DIGITS_LIMIT = 6
+
+/** Never rounded up to 100 %: nines are what the reader looks for. */
+function shareText(share: number, locale: string): string {
+  const lostDigits = share >= 1 || share <= 0 ? 0 : Math.ceil(-Math.log10(1 - share)) - 2
+  const digits = Math.min(SHARE_DIGITS_LIMIT, Math.max(0, lostDigits) + (share >= 1 ? 0 : 1))
+  const step = 10 ** (digits + 2)
+  const down = Math.floor(share * step + 1e-9) / step
+  return new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: digits }).format(down)
+}

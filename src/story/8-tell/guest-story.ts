@@ -14,6 +14,9 @@ export type MoveStory = {
   /** open: begun, and the journal does not say how it ended. */
   readonly is: 'moved' | 'failed' | 'open'
   readonly pause: Measured
+  /** Rows of the journal, by seq, and the sample that holds the figure. */
+  readonly entries: readonly number[]
+  readonly sample?: string
   /** already: found done, by others or by a try of ours that nobody timed. */
   readonly whyUnmeasured?: 'no-figure' | 'already' | 'was-stopped' | 'not-moved' | 'restart'
 }
@@ -24,24 +27,49 @@ export type GuestStory = {
   readonly kind: Origin['kind']
   readonly wasRunning: boolean
   readonly origin: NodeName
+  /** Where it belongs: another node than `origin` when an earlier maintenance had left it there. */
+  readonly home: NodeName
   readonly moves: readonly MoveStory[]
   readonly movedByOthers: number
   readonly endsOn: NodeName
   readonly longestPause: Measured
-  readonly overBudget: readonly { readonly blackoutMs: number; readonly budgetMs: number }[]
+  readonly overBudget: readonly OverBudget[]
+  /** Rows that say where it was, and that others moved it. */
+  readonly entries: readonly number[]
 }
 
-export const isMoved = (move: MoveStory) => move.is === 'moved'
-export const isHome = (guest: GuestStory) => guest.endsOn === guest.origin
+export type OverBudget = {
+  readonly blackoutMs: number
+  readonly budgetMs: number
+  readonly entry: number
+  readonly sample: string
+}
 
-export function guestStories(all: readonly JournalRow[], own: readonly Origin[]): readonly GuestStory[] {
+/** One figure about one guest, as the journal holds it: the row's seq, and whose figure. */
+export const sampleId = (seq: number, guest: Vmid) => `${seq}:${guest}`
+
+/** A guest may have several readings in one row: by several witnesses, or in several pieces. */
+export const readingId = (seq: number, { guest, by = '', fromMs }: ReadingKey) =>
+  `${seq}:${guest}:${by}:${fromMs ?? ''}`
+
+type ReadingKey = { readonly guest: Vmid; readonly by?: string; readonly fromMs?: number }
+
+/** An origin, and the row that says it. */
+export type OwnOrigin = Origin & { readonly entry?: number }
+
+export const isMoved = (move: MoveStory) => move.is === 'moved'
+export const isHome = (guest: GuestStory) => guest.endsOn === guest.home
+
+export function guestStories(all: readonly JournalRow[], own: readonly OwnOrigin[]): readonly GuestStory[] {
   // Read once: a journal of hundreds of guests has thousands of rows.
   const rowsOf = Map.groupBy(all, guestToldOf)
   return own.map((origin) => {
     const rows = rowsOf.get(origin.vmid) ?? []
     const moves = movesOf(rows)
-    const byOthers = rows.flatMap(({ atMs, event }) =>
-      event.kind === 'guest-moved-by-others' && !isToldAlready(moves, atMs, event.to) ? [{ atMs, to: event.to }] : [],
+    const byOthers = rows.flatMap(({ atMs, seq, event }) =>
+      event.kind === 'guest-moved-by-others' && !isToldAlready(moves, atMs, event.to)
+        ? [{ atMs, seq, to: event.to }]
+        : [],
     )
     return {
       vmid: origin.vmid,
@@ -49,13 +77,17 @@ export function guestStories(all: readonly JournalRow[], own: readonly Origin[])
       kind: origin.kind,
       wasRunning: origin.status === 'running',
       origin: origin.node,
+      home: origin.home ?? origin.node,
       moves,
       movedByOthers: byOthers.length,
       endsOn: endOf(origin, moves, byOthers),
       longestPause: longestBlackout(moves.filter(isMoved).map(({ pause }) => pause)),
-      overBudget: rows.flatMap(({ event }) =>
-        event.kind === 'pause-over-budget' ? [{ blackoutMs: event.blackoutMs, budgetMs: event.budgetMs }] : [],
+      overBudget: rows.flatMap(({ event, seq }) =>
+        event.kind === 'pause-over-budget'
+          ? [{ blackoutMs: event.blackoutMs, budgetMs: event.budgetMs, entry: seq, sample: sampleId(seq, event.guest) }]
+          : [],
       ),
+      entries: [...(origin.entry === undefined ? [] : [origin.entry]), ...byOthers.map(({ seq }) => seq)],
     }
   })
 }
@@ -85,21 +117,25 @@ function endOf(
 function movesOf(rows: readonly JournalRow[]): readonly MoveStory[] {
   const moves: MoveStory[] = []
   let begun: MoveStory | undefined
-  for (const { atMs, event } of rows) {
+  for (const { atMs, seq, event } of rows) {
     if (event.kind !== 'intends' && event.kind !== 'did') continue
     if (event.act.kind !== 'migrate') continue
     const { from, to, mode, purpose } = event.act
     const way = { from, to, mode, towards: purpose === 'home' ? ('home' as const) : ('away' as const) }
     if (event.kind === 'intends') {
-      begun = { ...way, startedAtMs: atMs, endedAtMs: 'unknown', is: 'open', pause: 'unmeasured' }
+      begun = { ...way, startedAtMs: atMs, endedAtMs: 'unknown', is: 'open', pause: 'unmeasured', entries: [seq] }
       continue
     }
-    const startedAtMs = begun?.from === from && begun.to === to ? begun.startedAtMs : 'unknown'
+    const isBegun = begun?.from === from && begun.to === to
+    const startedAtMs = isBegun && begun !== undefined ? begun.startedAtMs : 'unknown'
+    const entries = isBegun && begun !== undefined ? [...begun.entries, seq] : [seq]
     begun = undefined
     const is = event.outcome.is === 'failed' ? ('failed' as const) : ('moved' as const)
     // HA chose another node than we asked for: the row says where the guest really went.
     const wentTo = event.outcome.is === 'failed' ? to : (event.outcome.at ?? to)
-    moves.push({ ...way, to: wentTo, startedAtMs, endedAtMs: atMs, is, ...pauseOf(event.outcome, mode) })
+    const pause = pauseOf(event.outcome, mode)
+    const sample = pause.pause === 'unmeasured' ? {} : { sample: sampleId(seq, event.act.guest) }
+    moves.push({ ...way, to: wentTo, startedAtMs, endedAtMs: atMs, is, entries, ...pause, ...sample })
   }
   return begun ? [...moves, begun] : moves
 }

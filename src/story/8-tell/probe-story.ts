@@ -2,11 +2,11 @@
 import type { JournalRow } from '#domain/event'
 import type { CustomerId, Vmid } from '#domain/ids'
 import type { ProbeReading } from '#domain/measurement'
-import { type GuestStory, isMoved, type MoveStory } from './guest-story.ts'
+import { type GuestStory, isMoved, type MoveStory, readingId } from './guest-story.ts'
 import type { Redact } from './redact.ts'
 
 export type ProbeStory = {
-  readonly readings: readonly ProbeReading[]
+  readonly readings: readonly ToldReading[]
   /** Over the guests that were measured; none where no guest was. */
   readonly worst?: {
     readonly guest: Vmid
@@ -21,14 +21,26 @@ export type ProbeStory = {
   readonly unwatchedMoves: number
 }
 
+/** A reading, the row that holds it, and, where it is measured, the sample that it is. */
+export type ToldReading = ProbeReading & { readonly entry: number; readonly sample?: string }
+
 type Query = { readonly customer: CustomerId; readonly guests: readonly GuestStory[]; readonly redact: Redact }
 
 export function probeStory(rows: readonly JournalRow[], { customer, guests, redact }: Query): ProbeStory {
   const own = new Set(guests.map(({ vmid }) => vmid))
   const readings = rows
-    .flatMap(({ event }) => (event.kind === 'probe-read' && event.customer === customer ? event.readings : []))
+    .flatMap(({ event, seq: entry }) =>
+      event.kind === 'probe-read' && event.customer === customer
+        ? event.readings.map((reading) => ({ ...reading, entry }))
+        : [],
+    )
     .filter(({ guest }) => own.has(guest))
-    .map((reading) => (reading.is === 'unmeasured' ? { ...reading, reason: redact(reading.reason) } : reading))
+    .map(
+      (reading): ToldReading =>
+        reading.is === 'unmeasured'
+          ? { ...reading, reason: redact(reading.reason) }
+          : { ...reading, sample: readingId(reading.entry, reading) },
+    )
   const measured = readings.flatMap((reading) => (reading.is === 'measured' ? [reading] : []))
   const [worst] = [...measured].sort((a, b) => gapOf(b) - gapOf(a))
   const unwatchedMoves = guests.flatMap(({ vmid, moves }) =>

@@ -4,7 +4,8 @@ import type { Origin } from '#domain/event'
 
 export type Redact = (text: string) => string
 
-const MASK = '[…]'
+/** What stands where something is kept from the reader. */
+export const MASK = '[…]'
 
 /** A word of ours never names others; what people and systems wrote may. Own names stay. */
 export function redactFor(customer: Customer, customers: readonly Customer[], origins: readonly Origin[]): Redact {
@@ -27,4 +28,4 @@ export function redactFor(customer: Customer, customers: readonly Customer[], or
   return (text) => patterns.reduce((rest, pattern) => rest.replace(pattern, MASK), text)
 }
 
-const escapeForPattern = (word: string) => word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+export const escapeForPattern = (word: string) => word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')

@@ -53,7 +53,7 @@ function movingBlockers(cluster: ClusterObservation): readonly Blocker[] {
     blockers.push({
       kind: 'observation-blind',
       text,
-      lifts: 'grant the missing rights, or bring back what does not answer',
+      lifts: 'grant the missing rights, set the clocks right, or bring back what does not answer',
     })
   }
   return blockers

@@ -69,7 +69,7 @@ function placementBlockers(ceph: CephObservation): readonly Blocker[] {
   const { total, clean, inconsistent, degraded, recovering } = ceph.placementGroups
   const blockers: Blocker[] = []
   if (inconsistent > 0) {
-    const text = `${inconsistent} PGs are inconsistent: one of their copies is wrong`
+    const text = `${inconsistent === 1 ? '1 PG is' : `${inconsistent} PGs are`} inconsistent: one of the copies is wrong`
     blockers.push({ kind: 'placement-groups-inconsistent', text, lifts: 'ceph pg repair, and wait until it is done' })
   }
   if (clean < total || degraded > 0 || recovering > 0) {

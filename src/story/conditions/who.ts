@@ -43,7 +43,7 @@ export function identityBlockers(node: NodeName, proof: IdentityProof): readonly
       kind: 'bmc-identity-unproven',
       node,
       text: `the BMC of ${node} names neither UUID nor serial that we know of the node`,
-      lifts,
+      lifts: `write the serial into the BMC of ${node} (its FRU may be empty), or correct its address`,
     },
   ]
 }

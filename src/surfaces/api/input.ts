@@ -1,6 +1,6 @@
 /** What people and programs may send, by schema; checked once, at the edge. */
 import { z } from 'zod'
-import { REPORT_FORMS } from '#app/report-query'
+import { DRAFT_FORMS, MONTH_FORMS, REPORT_FORMS } from '#app/report-query'
 import { isBlockerKind } from '#domain/blocker'
 import { type MaintenanceId, maintenanceId, nodeName, planId, workOrderId } from '#domain/ids'
 import type { ControlMessage, WorkOrderAnswer } from '#domain/maintenance'
@@ -94,3 +94,18 @@ export const idOf = (params: unknown): MaintenanceId => maintenanceId((params as
 const ReportQuery = z.object({ form: z.enum(REPORT_FORMS).optional(), language: z.enum(['en', 'fr', 'es']).optional() })
 
 export const reportFormOf = (query: unknown) => parsed(ReportQuery, query)
+
+const MonthQuery = z.object({
+  customer: Id.optional(),
+  form: z.enum(MONTH_FORMS).default('html'),
+  language: z.enum(['en', 'fr', 'es']).optional(),
+})
+
+export const monthFormOf = (query: unknown) => parsed(MonthQuery, query)
+
+const DraftQuery = z.object({
+  form: z.enum(DRAFT_FORMS).default('md'),
+  language: z.enum(['en', 'fr', 'es']).default('en'),
+})
+
+export const draftFormOf = (query: unknown) => parsed(DraftQuery, query)

@@ -1,11 +1,24 @@
 /** The JSON routes: what the CLI and other programs use. */
-import type { FastifyInstance } from 'fastify'
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ControlPlane, MaintenanceHead } from '#app/control-plane'
+import type { ReportFile } from '#app/report-query'
 import { ACTIONS, can } from '#domain/can'
 import { customerId } from '#domain/ids'
 import { statusOf, waitingIn } from '#domain/status'
 import { headOf, reportOf, type SeenKeys, sendAnswer, sendControl } from './act.ts'
-import { afterSeqOf, answerOf, controlOf, idOf, keyOf, releaseOf, reportFormOf, startOf } from './input.ts'
+import {
+  afterSeqOf,
+  answerOf,
+  controlOf,
+  draftFormOf,
+  idOf,
+  keyOf,
+  monthFormOf,
+  releaseOf,
+  reportFormOf,
+  startOf,
+} from './input.ts'
 import { notFound, notNow, ProblemError } from './problem.ts'
 import { ALERTS_PATH } from './routes-alerts.ts'
 
@@ -81,7 +94,10 @@ export function addJsonRoutes(
     await sendAnswer(controlPlane, { id: idOf(request.params), answer, key })
     return reply.code(202).send({ accepted: true, key })
   })
+}
 
+/** What customers are told, in the forms that people and programs ask for. */
+export function addReportRoutes(server: FastifyInstance, controlPlane: ControlPlane): void {
   server.get('/api/maintenances/:id/reports/:customer', async (request, reply) => {
     const id = idOf(request.params)
     const customer = customerId((request.params as { customer: string }).customer)
@@ -91,7 +107,35 @@ export function addJsonRoutes(
     }
     const file = await controlPlane.reportAs({ maintenance: id, customer, form, ...(language && { language }) })
     if (file === undefined) throw notFound(`report for ${customer}`)
-    const header = `inline; filename="${file.name}"`
-    return reply.type(file.type).header('content-disposition', header).send(Buffer.from(file.bytes))
+    return sendFile(reply, file)
   })
+
+  server.get('/api/maintenances/:id/public', async (request, reply) => {
+    const file = await controlPlane.publicDraft({ maintenance: idOf(request.params), ...draftFormOf(request.query) })
+    if (file === undefined) throw notFound('such a maintenance')
+    return sendFile(reply, file)
+  })
+
+  /** A line a customer: there may be thousands, and none waits for the others. */
+  server.get('/api/months/:month/reports', async (request, reply) => {
+    const { month } = request.params as { month: string }
+    const { customer, form, language } = monthFormOf(request.query)
+    const files = controlPlane.monthReports({
+      month,
+      form,
+      ...(customer && { customer: customerId(customer) }),
+      ...(language && { language }),
+    })
+    if (files === undefined) throw notFound(`month ${month}: write it like 2026-11`)
+    return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(lines(files)))
+  })
+}
+
+const sendFile = (reply: FastifyReply, { name, type, bytes }: ReportFile) =>
+  reply.type(type).header('content-disposition', `inline; filename="${name}"`).send(Buffer.from(bytes))
+
+async function* lines(files: AsyncIterable<ReportFile>): AsyncIterable<string> {
+  for await (const { name, type, bytes } of files) {
+    yield `${JSON.stringify({ name, type, base64: Buffer.from(bytes).toString('base64') })}\n`
+  }
 }

@@ -6,7 +6,8 @@ import { SeenKeys } from './act.ts'
 import { addFormParsers } from './forms.ts'
 import { type Problem, ProblemError, problemOf, sendProblem } from './problem.ts'
 import { addAlertRoute } from './routes-alerts.ts'
-import { addJsonRoutes } from './routes-json.ts'
+import { addEvidenceRoutes } from './routes-evidence.ts'
+import { addJsonRoutes, addReportRoutes } from './routes-json.ts'
 import { addPageRoutes } from './routes-pages.ts'
 import { addStreamRoute } from './stream.ts'
 
@@ -39,8 +40,10 @@ export function buildServer(controlPlane: ControlPlane, options: ServerOptions):
   addFormParsers(server)
   const context = { freshKey: options.freshKey, seen: new SeenKeys() }
   addJsonRoutes(server, controlPlane, context)
+  addReportRoutes(server, controlPlane)
   addStreamRoute(server, controlPlane)
   if (controlPlane.alerts?.isOnApi === true) addAlertRoute(server, controlPlane.alerts.receiver)
+  addEvidenceRoutes(server, controlPlane)
   addPageRoutes(server, controlPlane, context)
   return server
 }

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { BadInput } from '#app/bad-input'
 import type { Allowed } from '#domain/can'
@@ -9,6 +11,8 @@ import type { JournalRow } from '#domain/event'
 import type { MaintenanceView } from '#domain/view'
 
 const ANSWER_LIMIT_MS = 15_000
+/** A month of thousands of customers is made while it is sent. */
+const MONTH_LIMIT_MS = 600_000
 
 export type Target = { readonly url?: string; readonly state?: string }
 
@@ -49,6 +53,9 @@ function jsonIn(text: string): unknown {
   }
 }
 
+/** A name that is a path would lead out of the folder. */
+const MonthLine = z.object({ name: z.string().regex(/^[\w.-]+$/), base64: z.string() })
+
 const Problem = z.looseObject({
   status: z.number(),
   title: z.string(),
@@ -88,6 +95,15 @@ export class ApiClient {
     return this.#call('GET', path) as Promise<{ format: string; rows: JournalRow[] }>
   }
 
+  /** The bundle as it was signed: written in canonical JSON it is the same bytes. */
+  evidence(id: string, customer: string): Promise<unknown> {
+    return this.#call('GET', `/api/maintenances/${encodeURIComponent(id)}/evidence/${encodeURIComponent(customer)}`)
+  }
+
+  async erase(word: string): Promise<number> {
+    return ((await this.#call('POST', '/api/erase', { word })) as { erasedCount: number }).erasedCount
+  }
+
   async control(id: string, message: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#call('POST', `/api/maintenances/${encodeURIComponent(id)}/control`, message)
   }
@@ -105,11 +121,29 @@ export class ApiClient {
     return ((await this.#call('POST', '/api/maintenances', request)) as { id: string }).id
   }
 
-  async report(id: string, customer: string, query: URLSearchParams): Promise<Uint8Array> {
-    const path = `/api/maintenances/${encodeURIComponent(id)}/reports/${encodeURIComponent(customer)}?${query}`
+  report(id: string, customer: string, query: URLSearchParams): Promise<Uint8Array> {
+    return this.#file(`/api/maintenances/${encodeURIComponent(id)}/reports/${encodeURIComponent(customer)}?${query}`)
+  }
+
+  publicDraft(id: string, query: URLSearchParams): Promise<Uint8Array> {
+    return this.#file(`/api/maintenances/${encodeURIComponent(id)}/public?${query}`)
+  }
+
+  async #file(path: string): Promise<Uint8Array> {
     const response = await this.#fetch(path, { method: 'GET', signal: AbortSignal.timeout(ANSWER_LIMIT_MS) })
     if (!response.ok) throw problemOf(response.status, await response.text())
     return new Uint8Array(await response.arrayBuffer())
+  }
+
+  /** One file after the other, as they are made. */
+  async *monthReports(month: string, query: URLSearchParams): AsyncIterable<{ name: string; bytes: Uint8Array }> {
+    const path = `/api/months/${encodeURIComponent(month)}/reports?${query}`
+    const response = await this.#fetch(path, { method: 'GET', signal: AbortSignal.timeout(MONTH_LIMIT_MS) })
+    if (!response.ok || response.body === null) throw problemOf(response.status, await response.text())
+    for await (const line of createInterface({ input: Readable.fromWeb(response.body) })) {
+      const { name, base64 } = MonthLine.parse(JSON.parse(line))
+      yield { name, bytes: Buffer.from(base64, 'base64') }
+    }
   }
 
   async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {

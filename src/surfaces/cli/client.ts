@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { type Command, Option } from 'commander'
 import { BadInput } from '#app/bad-input'
 import { dateTimeText, durationText, timeText } from '#domain/figures'
+import { canonicalJson } from '#domain/json'
 import { placeText, renderLogLine } from '#domain/render'
 import { openWorkOrderOf } from '#domain/view'
 import { effectText, type PersonAction } from '../pages/act.ts'
@@ -33,6 +34,7 @@ export function addClientCommands(program: Command): void {
   addRelease(program)
   addWorkOrder(program)
   addJournal(program)
+  addEvidence(program)
 }
 
 export function command(parent: Command, name: string, description: string): Command {
@@ -257,4 +259,27 @@ function seqIn(text: string): number {
   const seq = Number(text)
   if (!Number.isSafeInteger(seq) || seq < 0) throw new BadInput([`--after: ${text} is no number of a row`])
   return seq
+}
+
+function addEvidence(program: Command): void {
+  command(program, 'evidence', 'what a customer can check offline, for coulisse verify')
+    .argument('<id>', 'a maintenance')
+    .argument('<customer>', 'by the id that his guests carry')
+    .option('--out <file>', 'instead of stdout')
+    .action(async (id: string, customer: string, { out, ...options }: Common & { out?: string }) => {
+      const client = await clientFor(options)
+      const text = `${canonicalJson(await client.evidence(id, customer))}\n`
+      if (out === undefined) process.stdout.write(text)
+      else await writeFile(out, text)
+    })
+  command(program, 'erase', 'forget every text of the journal that holds a word, for good; its proofs go on to hold')
+    .argument('<word>', 'a name, at least 3 letters; upper and lower case are one')
+    .option('--yes', 'do it')
+    .action(async (word: string, { yes, ...options }: Common & { yes?: boolean }) => {
+      const effect = `Every text of the journal that holds "${word}" is forgotten for good, whoever it speaks of.`
+      await send({ ...options, by: '', ...(yes && { yes }) }, effect, async () => {
+        const client = await clientFor(options)
+        process.stderr.write(`${await client.erase(word)} texts were forgotten\n`)
+      })
+    })
 }

@@ -21,6 +21,7 @@ export const COMMANDS: readonly CommandModule[] = [
   { names: ['test'], load: async () => (await import('./test-command.ts')).addTestCommand },
   { names: ['bench'], load: async () => (await import('./bench.ts')).addBenchCommand },
   { names: ['report'], load: async () => (await import('./report.ts')).addReportCommand },
+  { names: ['sweep'], load: async () => (await import('./sweep.ts')).addSweepCommand },
   { names: ['verify'], load: async () => (await import('./verify.ts')).addVerifyCommand },
   {
     names: [
@@ -35,6 +36,8 @@ export const COMMANDS: readonly CommandModule[] = [
       'release',
       'work-order',
       'journal',
+      'evidence',
+      'erase',
     ],
     load: async () => (await import('./client.ts')).addClientCommands,
   },

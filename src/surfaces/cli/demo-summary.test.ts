@@ -30,6 +30,8 @@ const summaryOf = (...realGuests: readonly RealGuestMove[]): DemoSummary => ({
   simulated: true,
   noout: { setAt: null, clearedAt: null },
   reports: [],
+  evidence: [],
+  roots: null,
   journalEntries: 1,
   realGuests,
   realGuestTroubles: [],

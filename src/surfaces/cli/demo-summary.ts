@@ -24,11 +24,18 @@ export function summaryText(summary: DemoSummary, stateDir: string): string {
     '',
     'What each customer reads:',
     ...summary.reports.map((path) => `  ${pathToFileURL(path)}`),
+    ...evidenceLines(summary),
     `The whole journal (${summary.journalEntries} entries): ${stateDir}/journal.json`,
     `  ./coulisse verify ${stateDir}/journal.json`,
     '',
   ]
   return lines.filter((line, index) => line !== '' || lines[index - 1] !== '').join('\n')
+}
+
+function evidenceLines({ evidence, roots }: DemoSummary): readonly string[] {
+  const compare = roots === null ? '' : ` --root ${roots}`
+  if (evidence.length === 0) return []
+  return ['What each customer can check offline:', ...evidence.map((path) => `  ./coulisse verify ${path}${compare}`)]
 }
 
 /** What is real says so beside its figures; all the rest is the lab's. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -143,7 +143,22 @@ test('a report is written in the form and language that somebody needs', async (
   const out = join(folder, 'acorn.pdf')
   expect(await report('--format', 'pdf', '--out', out)).toMatchObject({ code: 0, out: '' })
   expect((await readFile(out)).subarray(0, 5).toString()).toBe('%PDF-')
+  const draft = await coulisse('report', '--url', url, '--maintenance', NIGHT, '--public')
+  expect(draft.out).toMatch(/^<!-- Draft\./)
+  expect(draft.out).not.toMatch(/acorn|pve\d/)
   const unknown = await coulisse('report', '--url', url, '--maintenance', NIGHT, '--customer', 'nobody')
   expect([unknown.code, unknown.out]).toEqual([1, ''])
   expect(unknown.err).toContain('report for nobody')
+})
+
+test('a month is reported to one, or to everybody into a folder', async () => {
+  const { url } = await at('over')
+  const report = (...args: readonly string[]) => coulisse('report', '--url', url, ...args)
+  const one = await report('--month', '2026-03', '--customer', 'acorn', '--format', 'md', '--lang', 'es')
+  expect(one.out).toMatch(/^# Lo que se hizo por usted en marzo de 2026/)
+  const out = join(folder, 'months')
+  expect(await report('--month', '2026-03', '--format', 'pdf', '--out', out)).toMatchObject({ code: 0, out: '' })
+  expect((await readdir(out)).sort()).toEqual(['2026-03--acorn.pdf', '2026-03--birch.pdf', '2026-03--cedar.pdf'])
+  expect(await report('--month', '2026-13', '--customer', 'acorn')).toMatchObject({ code: 1, out: '' })
+  expect((await report('--month', '2026-03', '--format', 'ics', '--customer', 'acorn')).code).toBe(2)
 })

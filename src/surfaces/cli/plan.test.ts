@@ -97,7 +97,7 @@ describe('plan', () => {
   test('drains two nodes, and shows a table to a person', async () => {
     const { out } = await run('plan', '--snapshot', SNAPSHOT, '--drain', 'pve3', '--drain', 'pve4')
     expect(out).toContain('Drain pve3, pve4')
-    expect(out).toMatch(/pve5 +\d/)
+    expect(out).toMatch(/pve5 +[█▒░·]+ +\d/)
   })
 
   test('exits 2 on bad input, one line a fault, nothing on stdout', async () => {

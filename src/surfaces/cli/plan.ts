@@ -4,12 +4,19 @@ import process from 'node:process'
 import type { Command } from 'commander'
 import { checkFromFiles, planFromFiles } from '#app/plan-files'
 import { planSvg } from './plan-svg.ts'
-import { renderPlan, renderViolations } from './plan-text.ts'
+import { type Paper, renderPlan, renderViolations } from './plan-text.ts'
 
 const EXIT_BAD_INPUT = 2
 const EXIT_BLOCKED = 3
 
-type PlanOptions = { snapshot?: string; drain: string[]; policy?: string; json?: boolean; svg?: string }
+type PlanOptions = {
+  snapshot?: string
+  drain: string[]
+  policy?: string
+  json?: boolean
+  svg?: string
+  solver: boolean
+}
 type CheckOptions = { snapshot?: string; plan?: string; policy?: string; json?: boolean }
 
 const gather = (value: string, before: string[]): string[] => [...before, value]
@@ -22,6 +29,7 @@ export function addPlanCommands(program: Command): void {
     .option('--drain <node>', 'node to empty; may be repeated', gather, [])
     .option('--policy <file>', "policy fields that win over the snapshot's own")
     .option('--json', 'the plan as coulisse/plan@1')
+    .option('--no-solver', 'ask no exact solver: what only it could prove is said to be not proved')
     .option('--svg <file>', 'the schedule as a Gantt chart, besides')
     .addHelpText(
       'after',
@@ -41,7 +49,7 @@ export function addPlanCommands(program: Command): void {
   }
 }
 
-async function runPlan({ snapshot, drain, policy, json, svg }: PlanOptions): Promise<void> {
+async function runPlan({ snapshot, drain, policy, json, svg, solver }: PlanOptions): Promise<void> {
   const missing = [
     ...(snapshot ? [] : ['--snapshot: name a file']),
     ...(drain.length > 0 ? [] : ['--drain: name at least one node']),
@@ -50,6 +58,7 @@ async function runPlan({ snapshot, drain, policy, json, svg }: PlanOptions): Pro
   const result = await planFromFiles({
     snapshotPath: snapshot,
     drain,
+    asksSolver: solver,
     ...(policy === undefined ? {} : { policyPath: policy }),
   })
   if (!result.ok) return refuse(result.faults)
@@ -60,8 +69,17 @@ async function runPlan({ snapshot, drain, policy, json, svg }: PlanOptions): Pro
       return refuse([`--svg: ${svg} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`])
     }
   }
-  process.stdout.write(json ? `${result.json}\n` : renderPlan(result.plan, result.cluster))
+  process.stdout.write(json ? `${result.json}\n` : renderPlan(result.plan, result.cluster, paper()))
   process.exitCode = result.plan.blockers.length > 0 ? EXIT_BLOCKED : 0
+}
+
+const COLUMNS_WITHOUT_TERMINAL = 80
+
+/** No colour where nobody sees it, or where somebody asked for none (no-color.org). */
+function paper(): Paper {
+  const { columns, isTTY } = process.stdout
+  const hasColours = isTTY === true && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'
+  return { columns: isTTY ? columns : COLUMNS_WITHOUT_TERMINAL, hasColours }
 }
 
 async function runCheck({ snapshot, plan, policy, json }: CheckOptions): Promise<void> {

@@ -9,22 +9,23 @@ import {
   nameOfTrial,
   playTrial,
   playUndisturbed,
-  type SagaTrial,
   type SagaVerdict,
   type TrialKind,
   trialOfName,
 } from '#app/chaos/saga-trials'
+import { playWireChaos, wireFigures } from '#app/chaos/wire-all'
 
 export type ChaosOptions = {
   readonly json: boolean
   readonly seed: number
   /** Of each night in memory at most so many trials; undefined: all. */
   readonly perNight: number | undefined
+  /** Over the wire so many processes die by -9, or a few more. */
+  readonly kills: number
+  readonly only: 'memory' | 'wire' | undefined
 }
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
-
-const replayOf = (trial: SagaTrial) => `./coulisse test --chaos --trial ${nameOfTrial(trial)}`
 
 /** One trial in memory again, with its log. True when nothing is broken. */
 export async function replayTrial(name: string, json: boolean): Promise<boolean> {
@@ -45,36 +46,87 @@ export async function replayTrial(name: string, json: boolean): Promise<boolean>
 }
 
 type KindFigures = { trials: number; broken: number; endings: Record<string, number> }
+type MemoryFigures = Partial<Record<TrialKind, KindFigures>>
 
 /** True when nothing was broken. */
-export async function chaos({ json, seed, perNight }: ChaosOptions): Promise<boolean> {
+export async function chaos(options: ChaosOptions): Promise<boolean> {
+  const { seed, json, only } = options
+  const memory = only === 'wire' ? undefined : await inMemory(options)
+  const wire = only === 'memory' ? undefined : await overTheWire(options)
+  if (json) process.stdout.write(`${JSON.stringify({ seed, memory, wire })}\n`)
+  else process.stdout.write(`${[...memoryTable(memory), ...wireTable(wire)].join('\n')}\n`)
+  return (memory?.broken.length ?? 0) + (wire?.broken.length ?? 0) === 0
+}
+
+async function inMemory({ seed, perNight }: ChaosOptions) {
   const beganMs = performance.now()
-  const figures: Partial<Record<TrialKind, KindFigures>> = {}
-  const broken: SagaVerdict[] = []
+  const kinds: MemoryFigures = {}
+  const broken: (SagaVerdict & { readonly again: string })[] = []
   const onVerdict = (verdict: SagaVerdict) => {
     const { kind } = verdict.trial
-    figures[kind] ??= { trials: 0, broken: 0, endings: {} }
-    const ofKind = figures[kind]
+    kinds[kind] ??= { trials: 0, broken: 0, endings: {} }
+    const ofKind = kinds[kind]
     ofKind.trials++
     ofKind.endings[verdict.ending] = (ofKind.endings[verdict.ending] ?? 0) + 1
     if (verdict.broken.length === 0) return
     ofKind.broken++
-    broken.push(verdict)
-    say(`BROKEN ${verdict.where}: ${verdict.broken.join('; ')}\n  again: ${replayOf(verdict.trial)}`)
+    const again = `./coulisse test --chaos --trial ${nameOfTrial(verdict.trial)}`
+    broken.push({ ...verdict, again })
+    say(`BROKEN ${verdict.where}: ${verdict.broken.join('; ')}\n  again: ${again}`)
   }
-  const threads = Math.max(1, Math.min(4, availableParallelism()))
+  const threads = Math.max(1, Math.min(THREADS_LIMIT, availableParallelism()))
   await playSagaChaos({ seed, threads, perNight: perNight ?? Number.POSITIVE_INFINITY, onVerdict })
-  const wallS = Math.round((performance.now() - beganMs) / 1000)
-  const memory = { wallS, kinds: figures, broken: broken.map((one) => ({ ...one, again: replayOf(one.trial) })) }
-  if (json) process.stdout.write(`${JSON.stringify({ seed, memory })}\n`)
-  else process.stdout.write(tableOf(figures, wallS))
-  return broken.length === 0
+  return { wallS: Math.round((performance.now() - beganMs) / 1000), kinds, broken }
 }
 
-function tableOf(figures: Partial<Record<TrialKind, KindFigures>>, wallS: number): string {
-  const lines = Object.entries(figures).map(([kind, { trials, broken, endings }]) => {
-    const ends = Object.entries(endings).map(([ending, count]) => `${count} ${ending}`)
-    return `${kind.padEnd(18)} ${String(trials).padStart(6)} trials  ${String(broken).padStart(3)} broken  ${ends.join(', ')}`
+const THREADS_LIMIT = 8
+
+async function overTheWire({ seed, kills }: ChaosOptions) {
+  const broken: { readonly seed: number; readonly text: string; readonly again: string }[] = []
+  const again = (story: number) => `./coulisse test --chaos --only wire --kills 1 --seed ${story}`
+  const stories = await playWireChaos({
+    seed,
+    kills,
+    onStroke: (story, { kind, row, delayMs, forMs, takeoverMs }) => {
+      const lasts = forMs === 0 ? '' : `, for ${forMs} ms`
+      const taken = takeoverMs === undefined ? '' : `; another goes on after ${takeoverMs} ms`
+      say(`seed ${story}, row ${row} and ${delayMs} ms: ${kind}${lasts}${taken}; again: ${again(story)}`)
+    },
+    onStory: (story) => {
+      say(`seed ${story.seed}: ${story.ending}: ${story.text} (${Math.round(story.wallMs / 1000)} s)`)
+      for (const text of story.broken) {
+        broken.push({ seed: story.seed, text, again: again(story.seed) })
+        say(`BROKEN ${text}\n  again: ${again(story.seed)}`)
+      }
+    },
   })
-  return `${['in memory, the whole saga:', ...lines, `${wallS} s`].join('\n')}\n`
+  return { ...wireFigures(stories), broken }
+}
+
+const countsText = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')
+
+function memoryTable(memory: Awaited<ReturnType<typeof inMemory>> | undefined): readonly string[] {
+  if (memory === undefined) return []
+  const lines = Object.entries(memory.kinds).map(([kind, { trials, broken, endings }]) => {
+    const counts = `${String(trials).padStart(6)} trials  ${String(broken).padStart(3)} broken`
+    return `  ${kind.padEnd(18)} ${counts}  ${countsText(endings)}`
+  })
+  return [`in memory, the whole saga (${memory.wallS} s):`, ...lines]
+}
+
+function wireTable(wire: Awaited<ReturnType<typeof overTheWire>> | undefined): readonly string[] {
+  if (wire === undefined) return []
+  const { kills, stories, strokes, endings, broken, takeover, wallS } = wire
+  const ms = (figure: number | undefined) => (figure === undefined ? 'unmeasured' : `${figure} ms`)
+  return [
+    `over the wire (${wallS} s):`,
+    `  kills      ${kills}, in ${stories} maintenances`,
+    `  strokes    ${countsText(strokes)}`,
+    `  endings    ${countsText(endings)}`,
+    `  broken     ${broken.length}`,
+    `  takeover   median ${ms(takeover.medianMs)}, 95 % within ${ms(takeover.p95Ms)}, of ${takeover.count}`,
+  ]
 }

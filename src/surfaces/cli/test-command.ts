@@ -42,6 +42,8 @@ export function addTestCommand(program: Command): void {
     .option('--sample <N>', 'with --planted: only so many, drawn by the seed')
     .option('--seed <N>', 'with --chaos or --planted: chance', '1')
     .option('--trials <N>', 'with --chaos: at most so many a night in memory, drawn by the seed (default: all)')
+    .option('--kills <N>', 'with --chaos: so many times -9 over the wire', '200')
+    .option('--only <PART>', 'with --chaos: memory, or wire')
     .option('--trial <NAME>', 'with --chaos: one trial again, as it was named')
     .option('--json', 'with --chaos or --planted: figures as one JSON object')
     .action(async (filters: string[], options: Options) => {
@@ -62,18 +64,28 @@ type Options = {
   readonly seed: string
   readonly trials?: string
   readonly trial?: string
+  readonly kills: string
+  readonly only?: string
   readonly json?: boolean
 }
 
 /** Loaded only when it is asked for: it brings the whole lab along. */
-async function chaosRun({ seed, trials, trial, json = false }: Options): Promise<boolean> {
-  const faults = Object.entries({ seed, trials }).flatMap(([name, text]) =>
+async function chaosRun({ seed, trials, trial, kills, only, json = false }: Options): Promise<boolean> {
+  const faults = Object.entries({ seed, trials, kills }).flatMap(([name, text]) =>
     text === undefined || /^\d{1,9}$/.test(text) ? [] : [`--${name}: a whole number, not "${text}"`],
   )
+  if (only !== undefined && only !== 'memory' && only !== 'wire') faults.push(`--only: memory or wire, not "${only}"`)
   if (faults.length > 0) throw new BadInput(faults)
   const { chaos, replayTrial } = await import('./test-chaos.ts')
   if (trial !== undefined) return replayTrial(trial, json)
-  return chaos({ json, seed: Number(seed), perNight: trials === undefined ? undefined : Number(trials) })
+  const perNight = trials === undefined ? undefined : Number(trials)
+  return chaos({
+    json,
+    seed: Number(seed),
+    perNight,
+    kills: Number(kills),
+    only: only as 'memory' | 'wire' | undefined,
+  })
 }
 
 /** Beside the tests, and not a part of us: it plants its bugs in a copy of all sources. */

@@ -1,12 +1,12 @@
 /** `coulisse verify`: checks a journal export or a customer's evidence offline; asks nobody. */
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { BadInput } from '#app/bad-input'
+import { sha256 } from '#app/evidence/crypto'
+import { type EvidenceVerdict, isEvidence, readRoots, verifyEvidence } from '#app/evidence/read-evidence'
 import type { JournalRow } from '#domain/event'
 import { chainProblems } from '#domain/journal-chain'
-import type { Sha256 } from '#domain/merkle'
 import { faultsOf } from './zod-faults.ts'
 
 const Row = z.looseObject({
@@ -24,9 +24,6 @@ export const JOURNAL_FORMAT = 'coulisse/journal@1'
 const Bundle = z.looseObject({ format: z.literal(JOURNAL_FORMAT), rows: z.array(Row) })
 
 export type Verdict = { readonly ok: boolean; readonly entries: number; readonly problems: readonly string[] }
-
-const sha256: Sha256 = (...pieces) =>
-  pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest('hex')
 
 /** An empty chain proves nothing, so it is a problem. The end may have been cut off: only a later export can show that. */
 export function verifyRows(rows: readonly JournalRow[]): Verdict {
@@ -49,23 +46,48 @@ export function parseBundle(text: string, source: string): readonly JournalRow[]
   return parsed.data.rows as unknown as readonly JournalRow[]
 }
 
+type Options = { readonly json?: boolean; readonly root: readonly string[] }
+
 export function addVerifyCommand(program: Command): void {
   program
     .command('verify')
-    .description('check the hash chain of an exported journal, offline')
-    .argument('<bundle>', 'JSON file, from: coulisse journal export ID')
+    .description('check a customer’s evidence, or an exported journal, offline')
+    .argument('<bundle>', 'JSON file, from: coulisse evidence CUSTOMER, or: coulisse journal export ID')
+    .option('--root <file>', 'roots that you kept from the public page (roots.json); may be given again', gather, [])
     .option('--json', 'print { ok, entries, problems }')
-    .action(async (file: string, { json }: { json?: boolean }) => {
-      const text = await readFile(file, 'utf8').catch((error: Error) => {
-        throw new BadInput([`${file}: cannot be read: ${error.message}`])
-      })
-      const verdict = verifyRows(parseBundle(text, file))
-      process.stdout.write(json ? `${JSON.stringify(verdict)}\n` : verdictText(verdict))
-      process.exitCode = verdict.ok ? 0 : 1
+    .action(async (file: string, { json, root }: Options) => {
+      const text = await textOf(file)
+      if (!isEvidence(text)) {
+        if (root.length > 0)
+          throw new BadInput([`${file}: is an exported journal; --root goes with a customer’s evidence`])
+        return say(verifyRows(parseBundle(text, file)), json, verdictText)
+      }
+      const kept = await Promise.all(root.map(async (path) => readRoots(await textOf(path), path)))
+      say(verifyEvidence(text, file, kept), json, evidenceText)
     })
+}
+
+const gather = (value: string, before: readonly string[]) => [...before, value]
+
+const textOf = (file: string) =>
+  readFile(file, 'utf8').catch((error: Error) => {
+    throw new BadInput([`${file}: cannot be read: ${error.message}`])
+  })
+
+function say<V extends Verdict>(verdict: V, json: boolean | undefined, textFor: (verdict: V) => string): void {
+  process.stdout.write(json ? `${JSON.stringify(verdict)}\n` : textFor(verdict))
+  process.exitCode = verdict.ok ? 0 : 1
 }
 
 function verdictText({ ok, entries, problems }: Verdict): string {
   if (ok) return `${entries} entries, the chain is whole\n`
   return `${problems.join('\n')}\n${entries} entries, ${problems.length} problems\n`
+}
+
+function evidenceText({ ok, entries, problems, proves, doesNotProve, simulated }: EvidenceVerdict): string {
+  const list = (items: readonly string[]) => items.map((item) => `  - ${item}`).join('\n')
+  const lab = simulated ? ' Simulated: it comes from a laboratory.' : ''
+  const verdict = ok ? `ok: ${entries} entries.${lab}` : `NOT ok: ${problems.length} problems.${lab}\n${list(problems)}`
+  const proven = proves.length === 0 ? '' : `\nIt proves:\n${list(proves)}`
+  return `${verdict}${proven}\nIt does not prove:\n${list(doesNotProve)}\n`
 }

@@ -51,7 +51,7 @@ const cellText = ({ text, why, isOver }: Cell) =>
   `${isOver ? `**${escapeMarkdown(text)}**` : escapeMarkdown(text)}${why === undefined ? '' : ` (${escapeMarkdown(why)})`}`
 
 /** Whatever a name holds stays text: no link, no picture, no HTML, one line. */
-const escapeMarkdown = (text: string) =>
+export const escapeMarkdown = (text: string) =>
   text
     .replace(/\s+/g, ' ')
     .trim()
