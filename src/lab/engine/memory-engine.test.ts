@@ -75,3 +75,20 @@ test('a saga of two thousand steps takes well under a second', async () => {
   })
   expect(performance.now() - beganMs).toBeLessThan(500)
 })
+
+test('taking back goes from the newest to the oldest, and goes on after one that fails', async () => {
+  const undone: string[] = []
+  const tale = async (saga: Saga) => {
+    for (const name of ['first', 'second', 'third']) {
+      const undo = async () => {
+        undone.push(name)
+        if (name === 'second') throw new Error('the door is shut')
+      }
+      await saga.step(name, async () => null, { undo })
+    }
+    return JSON.stringify(await saga.takeBack())
+  }
+  const { status } = await play(tale)
+  expect(undone).toEqual(['third', 'second', 'first'])
+  expect(status).toEqual({ is: 'ended', result: '[{"name":"second","text":"the door is shut"}]' })
+})

@@ -40,6 +40,7 @@ export function addTestCommand(program: Command): void {
     .option('--chaos', 'only the nightly set: everything dies, repeats itself and is refused, at every moment')
     .option('--planted', 'only the planted bugs: does some test notice each? (half an hour; filters are their names)')
     .option('--sample <N>', 'with --planted: only so many, drawn by the seed')
+    .option('--near', 'with --planted: without the tests that take minutes')
     .option('--seed <N>', 'with --chaos or --planted: chance', '1')
     .option('--trials <N>', 'with --chaos: at most so many a night in memory, drawn by the seed (default: all)')
     .option('--kills <N>', 'with --chaos: so many times -9 over the wire', '200')
@@ -61,6 +62,7 @@ type Options = {
   readonly chaos?: boolean
   readonly planted?: boolean
   readonly sample?: string
+  readonly near?: boolean
   readonly seed: string
   readonly trials?: string
   readonly trial?: string
@@ -89,14 +91,20 @@ async function chaosRun({ seed, trials, trial, kills, only, json = false }: Opti
 }
 
 /** Beside the tests, and not a part of us: it plants its bugs in a copy of all sources. */
-function plantedBugs(ids: readonly string[], { seed, sample, json = false }: Options): Promise<number> {
+function plantedBugs(ids: readonly string[], { seed, sample, near = false, json = false }: Options): Promise<number> {
   const faults = Object.entries({ seed, sample }).flatMap(([name, text]) =>
     text === undefined || /^\d{1,9}$/.test(text) ? [] : [`--${name}: a whole number, not "${text}"`],
   )
   if (faults.length > 0) throw new BadInput(faults)
   const chosen = [...ids, '--seed', seed, ...(sample === undefined ? [] : ['--sample', sample])]
   const program = join(ROOT, 'test', 'planted', 'run.ts')
-  const args = ['--disable-warning=ExperimentalWarning', program, ...chosen, ...(json ? ['--json'] : [])]
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    program,
+    ...chosen,
+    ...(near ? ['--near'] : []),
+    ...(json ? ['--json'] : []),
+  ]
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' })
     child.once('error', reject)
