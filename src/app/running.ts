@@ -89,11 +89,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     ...drivers,
     journal: drivers.lab === undefined ? kept : witnessedJournal(kept, drivers.lab),
   }
-  const ofSagas = fencedPorts(ports)
-  const definitions: Record<string, SagaFunction> = {
-    [MAINTENANCE_SAGA]: maintenanceSaga(ofSagas) as SagaFunction,
-    [MOVE_SAGA]: moveSaga(ofSagas) as SagaFunction,
-  }
+  const definitions = sagasOver(fencedPorts(ports))
   const engine = await createDbosEngine({ databaseUrl: database.url, clock: drivers.clock, definitions, onLog: log })
   const stop = new AbortController()
   const listeners = new Set<(row: JournalRow) => void>()
@@ -164,6 +160,11 @@ const fencedPorts = (ports: Ports): Ports => ({
   bmc: fenced(ports.bmc),
   notifier: fenced(ports.notifier),
   publisher: fenced(ports.publisher),
+})
+
+const sagasOver = (ports: Ports): Readonly<Record<string, SagaFunction>> => ({
+  [MAINTENANCE_SAGA]: maintenanceSaga(ports) as SagaFunction,
+  [MOVE_SAGA]: moveSaga(ports) as SagaFunction,
 })
 
 /** True when the finding is dealt with: it asks for nothing, or its maintenance runs. */

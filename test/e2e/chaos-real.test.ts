@@ -2,8 +2,9 @@
  * The control plane dies, stands still and loses its database, again and again, while it runs a maintenance over real protocols.
  * Among the real ones because it wants the machine for itself; the nightly set is `coulisse test --chaos`.
  */
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { playWireChaos, wireFigures } from '#app/chaos/wire-all'
+import { strikeAll } from '#app/chaos/wire-stage'
 
 const KILLS = 30
 const SEED = 1

@@ -56,6 +56,7 @@ export class WireStage {
     this.#databaseUrl = parts.postgres.url
     this.#postmasterPid = parts.postgres.pid
     this.database = new WireDatabase(parts.postgres.url)
+    standing.add(this)
   }
 
   /** Rejects when something does not start; then nothing is left. */
@@ -159,10 +160,18 @@ export class WireStage {
   /** Ends all that runs here and forgets it. Repeating it changes nothing. */
   async strike(): Promise<void> {
     this.#isStruck = true
+    standing.delete(this)
     await this.database.close()
     await Promise.all([...this.workers.map(({ process }) => process.kill()), this.#lab.kill()])
     await forget(this.dir)
   }
+}
+
+const standing = new Set<WireStage>()
+
+/** For whoever is told to end in the middle of a story. */
+export async function strikeAll(): Promise<void> {
+  await Promise.all([...standing].map((stage) => stage.strike()))
 }
 
 async function forget(dir: string): Promise<void> {
