@@ -12,6 +12,9 @@ const LIMIT_MS = 900_000
 /** A machine of two cores alone takes half a second; one that is busy with other things, longer. */
 const TAKEOVER_MEDIAN_LIMIT_MS = 5_000
 
+// Also after a time limit, which skips every `finally`.
+afterAll(strikeAll)
+
 test('whatever befalls the control plane, every maintenance ends and nothing that is promised breaks', {
   timeout: LIMIT_MS,
 }, async () => {
