@@ -36,6 +36,8 @@ export class WireStage {
   readonly database: WireDatabase
   readonly ready: ReadyLine
   readonly workers: Worker[] = []
+  /** How many strokes have befallen it so far. */
+  strokeCount = 0
   /** The last words of workers that ended by themselves. */
   readonly deaths: string[] = []
   readonly #lab: WireProcess
@@ -87,6 +89,11 @@ export class WireStage {
     mkdirSync(dir)
     const database = await TcpGate.open({ path: socketOf(this.#databaseUrl) })
     const { ready, gates, control } = await this.#gated()
+    // The story may have ended meanwhile: what began now nobody would end.
+    if (this.#isStruck) {
+      await Promise.all([database, ...gates].map((gate) => gate.close()))
+      throw new Error('the stage was struck')
+    }
     const config = writeConfig(dir, ready, `postgresql://coulisse@127.0.0.1:${database.port}/coulisse`)
     writeFileSync(config, readFileSync(config, 'utf8').replace(/everyS: \d+/, `everyS: ${WATCH_EVERY_S}`))
     const process = new WireProcess({
