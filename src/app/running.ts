@@ -192,6 +192,11 @@ const fencedPorts = (ports: Ports): Ports => ({
   publisher: fenced(ports.publisher),
 })
 
+const sagasOver = (ports: Ports): Readonly<Record<string, SagaFunction>> => ({
+  [MAINTENANCE_SAGA]: maintenanceSaga(ports) as SagaFunction,
+  [MOVE_SAGA]: moveSaga(ports) as SagaFunction,
+})
+
 /** True when the finding is dealt with: it asks for nothing, or its maintenance runs. */
 async function heed(
   finding: Finding,

@@ -29,6 +29,7 @@ export async function befall(
   const { kind, forMs } = stroke
   const isAlone = kind === 'database-killed' || kind === 'database-away'
   if (!isAlone) await enoughWorkers(stage)
+  stage.strokeCount++
   const quiet = { stroke, kills: 0, takeoverMs: Promise.resolve(undefined), broken: [] }
   switch (kind) {
     case 'kill':
@@ -100,10 +101,12 @@ const ownedBy = async (stage: WireStage, { process }: Worker) =>
 
 async function takeover(stage: WireStage, ids: readonly string[], sinceMs: number): Promise<number | undefined> {
   if (ids.length === 0) return undefined
+  const { strokeCount } = stage
   const firstMs = await poll('the first step after it', TAKEOVER_LIMIT_MS, () =>
     stage.database.firstStepSince(ids, sinceMs),
   ).catch(() => undefined)
-  return firstMs === undefined ? undefined : firstMs - sinceMs
+  // Where the next stroke fell before that step, the figure would be of both.
+  return firstMs === undefined || stage.strokeCount !== strokeCount ? undefined : firstMs - sinceMs
 }
 
 /** The worst moment to stand still: after the look, before the act. */

@@ -36,6 +36,8 @@ export class WireStage {
   readonly database: WireDatabase
   readonly ready: ReadyLine
   readonly workers: Worker[] = []
+  /** How many strokes have befallen it so far. */
+  strokeCount = 0
   /** The last words of workers that ended by themselves. */
   readonly deaths: string[] = []
   readonly #lab: WireProcess
@@ -56,6 +58,7 @@ export class WireStage {
     this.#databaseUrl = parts.postgres.url
     this.#postmasterPid = parts.postgres.pid
     this.database = new WireDatabase(parts.postgres.url)
+    standing.add(this)
   }
 
   /** Rejects when something does not start; then nothing is left. */
@@ -86,6 +89,11 @@ export class WireStage {
     mkdirSync(dir)
     const database = await TcpGate.open({ path: socketOf(this.#databaseUrl) })
     const { ready, gates, control } = await this.#gated()
+    // The story may have ended meanwhile: what began now nobody would end.
+    if (this.#isStruck) {
+      await Promise.all([database, ...gates].map((gate) => gate.close()))
+      throw new Error('the stage was struck')
+    }
     const config = writeConfig(dir, ready, `postgresql://coulisse@127.0.0.1:${database.port}/coulisse`)
     writeFileSync(config, readFileSync(config, 'utf8').replace(/everyS: \d+/, `everyS: ${WATCH_EVERY_S}`))
     const process = new WireProcess({
@@ -159,10 +167,18 @@ export class WireStage {
   /** Ends all that runs here and forgets it. Repeating it changes nothing. */
   async strike(): Promise<void> {
     this.#isStruck = true
+    standing.delete(this)
     await this.database.close()
     await Promise.all([...this.workers.map(({ process }) => process.kill()), this.#lab.kill()])
     await forget(this.dir)
   }
+}
+
+const standing = new Set<WireStage>()
+
+/** For whoever is told to end in the middle of a story. */
+export async function strikeAll(): Promise<void> {
+  await Promise.all([...standing].map((stage) => stage.strike()))
 }
 
 async function forget(dir: string): Promise<void> {

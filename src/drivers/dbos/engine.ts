@@ -15,6 +15,7 @@ import type { Json } from '#domain/json'
 import type { Clock } from '#ports/clock'
 import type { SagaEngine, SagaFunction, StartAnswer } from '#ports/saga'
 import { textOf } from '#ports/saga-over-records'
+import { Replays } from './replay.ts'
 import { SagaRunner } from './saga-runner.ts'
 import { refused, SagaStore } from './saga-store.ts'
 import { WorkerLock } from './worker-lock.ts'
@@ -73,11 +74,13 @@ export async function createDbosEngine(options: {
   const startChild = async (id: string) => {
     await DBOS.startWorkflow(sagaWorkflow, { workflowID: id })(id)
   }
-  const runner = new SagaRunner({ store, lock, clock, definitions, startChild, log: onLog })
+  const replays = new Replays()
+  const runner = new SagaRunner({ store, lock, clock, definitions, replays, startChild, log: onLog })
   try {
     await lock.take()
     current = runner
     await lock.alone(() => launch({ dbosPool, executorId, onLog }))
+    readAtOnce(replays)
     const sweeper = new Sweeper({ store, lock, runner, executorId, log: onLog })
     await sweeper.begin()
     const recovered = await store.leftTo(executorId)
@@ -113,6 +116,14 @@ async function launch(options: {
   Object.assign(dbRetryConfig, { initialBackoffSec: DB_RETRY_FIRST_S, maxBackoffSec: DB_RETRY_CEILING_S })
   registerInternalQueue(INTERNAL_QUEUE_NAME, { minPollingIntervalMs: QUEUE_POLL_MS })
   await DBOS.launch()
+}
+
+/** DBOS looks for every record by this one method. */
+function readAtOnce(replays: Replays): void {
+  const database = DBOSExecutor.globalInstance?.systemDatabase
+  if (database === undefined) throw new Error('DBOS has no executor after its launch')
+  const look = database.getOperationResultAndThrowIfCancelled.bind(database)
+  database.getOperationResultAndThrowIfCancelled = replays.over(look) as typeof look
 }
 
 function openPool(options: {

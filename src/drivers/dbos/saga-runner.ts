@@ -20,6 +20,7 @@ import {
   textOf,
 } from '#ports/saga-over-records'
 import { asGuarded } from './fence.ts'
+import type { Replays } from './replay.ts'
 import type { SagaRow, SagaStore } from './saga-store.ts'
 import { type Bell, WakeUps } from './wake-ups.ts'
 import type { WorkerLock } from './worker-lock.ts'
@@ -40,6 +41,7 @@ type Parts = {
   readonly lock: WorkerLock
   readonly clock: Clock
   readonly definitions: Readonly<Record<string, SagaFunction>>
+  readonly replays: Replays
   readonly startChild: (id: string) => Promise<void>
   readonly log: (text: string) => void
 }
@@ -114,13 +116,14 @@ export class SagaRunner {
   }
 
   async #runToEnd(owned: Owned, drop: (error: unknown) => void): Promise<void> {
-    const { store, lock } = this.#parts
+    const { store, lock, replays } = this.#parts
     const { id, ownerToken } = owned
     const lossCount = lock.lossCount
     const row = await this.#patiently(id, () => store.saga(id))
     if (row.status === 'ended' || row.isReleased) return
     if (row.status === 'crashed' && (row.turn || !(await this.#patiently(id, () => store.reopen(id))))) return
     await this.#turn(row)
+    replays.fill(id, await this.#patiently(id, () => store.records(id)))
     const status = await new Promise<Ended>((resolve, reject) => {
       let isOver = false
       const end = (ending: Ended) => {
@@ -130,7 +133,7 @@ export class SagaRunner {
       // What still moves in a run that has ended concerns nobody.
       const run: Run = { row, ownerToken, lossCount, end, drop: (error) => (isOver ? undefined : drop(error)) }
       this.#play(run).then(end, reject)
-    })
+    }).finally(() => replays.forget(id))
     await this.#patiently(id, () => store.end(id, status))
     this.wake(row.turn?.parentId ?? id)
     // DBOS keeps a crashed root as unfinished, and so the next process, perhaps with better code, runs it again over its records.

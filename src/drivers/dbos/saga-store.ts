@@ -4,6 +4,7 @@ import { DriverError } from '#domain/driver-error'
 import type { Json } from '#domain/json'
 import type { FanOutResult, SagaStatus, StartAnswer } from '#ports/saga'
 import { type Child, type Cursors, isStuck, type Message } from '#ports/saga-over-records'
+import type { ReplayRecord } from './replay.ts'
 
 export type SagaRow = {
   readonly id: string
@@ -99,6 +100,17 @@ export class SagaStore {
     if (!row) throw refused(`run ${id}`, 'there is no such saga')
     const { parentId, fanOut, place, limit, ...saga } = row
     return { ...saga, turn: parentId === null ? undefined : { parentId, fanOut, place, limit } }
+  }
+
+  /** All that was recorded of it, for a replay. */
+  async records(id: string): Promise<readonly (ReplayRecord & { readonly functionId: number })[]> {
+    const { rows } = await this.#pool.query<ReplayRecord & { functionId: number }>(
+      `select function_id as "functionId", output, error, child_workflow_id as "childWorkflowID",
+              function_name as "functionName", serialization
+       from dbos.operation_outputs where workflow_uuid = $1`,
+      [id],
+    )
+    return rows
   }
 
   /** A child that waits for its turn never begins too early: the number of ended siblings only grows. */

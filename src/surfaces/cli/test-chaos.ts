@@ -14,6 +14,7 @@ import {
   trialOfName,
 } from '#app/chaos/saga-trials'
 import { playWireChaos, wireFigures } from '#app/chaos/wire-all'
+import { strikeAll } from '#app/chaos/wire-stage'
 
 export type ChaosOptions = {
   readonly json: boolean
@@ -51,12 +52,21 @@ type MemoryFigures = Partial<Record<TrialKind, KindFigures>>
 /** True when nothing was broken. */
 export async function chaos(options: ChaosOptions): Promise<boolean> {
   const { seed, json, only } = options
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void endNow())
   const memory = only === 'wire' ? undefined : await inMemory(options)
   const wire = only === 'memory' ? undefined : await overTheWire(options)
   if (json) process.stdout.write(`${JSON.stringify({ seed, memory, wire })}\n`)
   else process.stdout.write(`${[...memoryTable(memory), ...wireTable(wire)].join('\n')}\n`)
   return (memory?.broken.length ?? 0) + (wire?.broken.length ?? 0) === 0
 }
+
+/** Nothing that was started stays. */
+async function endNow(): Promise<void> {
+  await strikeAll()
+  process.exit(INTERRUPTED)
+}
+
+const INTERRUPTED = 130
 
 async function inMemory({ seed, perNight }: ChaosOptions) {
   const beganMs = performance.now()
