@@ -93,11 +93,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     ...drivers,
     journal: drivers.lab === undefined ? kept : witnessedJournal(kept, drivers.lab),
   }
-  const ofSagas = fencedPorts(ports)
-  const definitions: Record<string, SagaFunction> = {
-    [MAINTENANCE_SAGA]: maintenanceSaga(ofSagas) as SagaFunction,
-    [MOVE_SAGA]: moveSaga(ofSagas) as SagaFunction,
-  }
+  const definitions = sagasOver(fencedPorts(ports))
   const engine = await createDbosEngine({ databaseUrl: database.url, clock: drivers.clock, definitions, onLog: log })
   const stop = new AbortController()
   const listeners = new Set<(row: JournalRow) => void>()
@@ -180,6 +176,11 @@ function telling({ config, current, pool, journal, samples, log }: Telling, sign
     },
   }
 }
+
+const sagasOver = (ports: Ports): Record<string, SagaFunction> => ({
+  [MAINTENANCE_SAGA]: maintenanceSaga(ports) as SagaFunction,
+  [MOVE_SAGA]: moveSaga(ports) as SagaFunction,
+})
 
 /** All that acts on the world. The journal and the clock are fenced by the records themselves. */
 const fencedPorts = (ports: Ports): Ports => ({
