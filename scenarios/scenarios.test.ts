@@ -9,6 +9,14 @@ const ROOT = import.meta.dirname
 const LINES_LIMIT = 120
 const folders = readdirSync(ROOT).filter((name) => isScenario(join(ROOT, name)))
 
+it('every night that the list of conditions names is there', () => {
+  const safety = readFileSync(join(ROOT, '..', 'docs', 'safety.md'), 'utf8')
+  const rows = safety.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| **'))
+  const named = rows.slice(1).flatMap((line) => line.split('|')[3]?.trim().split(', ') ?? [])
+  expect(named.length).toBeGreaterThan(60)
+  expect(named.filter((name) => !folders.includes(name))).toEqual([])
+})
+
 describe.each(folders)('%s', (name) => {
   const folder = join(ROOT, name)
   const expectedPath = join(folder, 'log.expect')

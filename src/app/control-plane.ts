@@ -8,6 +8,7 @@ import type { AlertReceiver } from './alerts.ts'
 import type { EvidenceDesk } from './evidence/desk.ts'
 import type { Rehearses } from './rehearsal/live-rehearsals.ts'
 import type { DraftQuery, MonthQuery, ReportFile, ReportQuery } from './report-query.ts'
+import type { WitnessDesk } from './witness/desk.ts'
 
 export type MaintenanceHead = {
   readonly id: MaintenanceId
@@ -77,6 +78,8 @@ export type ControlPlane = {
   readonly rehearse?: Rehearses
   /** What customers check offline, and the journal's published roots; absent where the journal is not kept for long. */
   readonly evidence?: EvidenceDesk
+  /** Where witnesses are heard; absent where none can be. */
+  readonly witness?: WitnessDesk
   /** The clock of the story: the lab's where the lab is behind. */
   nowMs(): Promise<number>
   /** Present where Alertmanager may send us its alerts: to the API itself, or to a listener of its own. */

@@ -28,6 +28,7 @@ import { customerRuleOf } from './customers.ts'
 import { cephConfigOf, haManagerOf } from './nodes-by-ssh.ts'
 import type { KeptPlaces, Places } from './places.ts'
 import { placesFor } from './places-of-config.ts'
+import { type SampleStore, witnessProbe } from './witness/desk.ts'
 
 export type Drivers = Omit<Ports, 'journal' | 'bmc' | 'solver'> & {
   readonly solver: Solver
@@ -41,6 +42,7 @@ export type Drivers = Omit<Ports, 'journal' | 'bmc' | 'solver'> & {
 export type Keeping = {
   readonly leases?: LeaseStore
   readonly places?: KeptPlaces
+  readonly samples?: SampleStore
   readonly log?: (text: string) => void
 }
 
@@ -77,7 +79,7 @@ export function makeDrivers(config: Config, configPath: string, keeping: Keeping
     },
     storage: storageOf(config, baseDir, { clock, entryPoints, ...(leases === undefined ? {} : { leases }) }),
     bmc,
-    probe: lab === undefined ? noProbe : labProbe(lab),
+    probe: probeOf(config, lab, keeping.samples),
     notifier: notifierOf(config, baseDir),
     inventory: inventoryOf(config, places),
     publisher: lab === undefined ? pages : witnessedPublisher(pages, lab),
@@ -142,6 +144,11 @@ const noCeph: Storage = {
   deleteLease: refuseCeph,
   failMgr: refuseCeph,
   stopOsds: refuseCeph,
+}
+
+function probeOf({ probes }: Config, lab: LabLink | undefined, samples: SampleStore | undefined): Probe {
+  if (lab !== undefined) return labProbe(lab)
+  return samples === undefined || probes.length === 0 ? noProbe : witnessProbe(samples)
 }
 
 /** Nobody probes: said so for every guest, never 0. */

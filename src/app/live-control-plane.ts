@@ -29,6 +29,7 @@ import type {
 } from './control-plane.ts'
 import { liveRehearsals } from './rehearsal/live-rehearsals.ts'
 import { reporting } from './reporting.ts'
+import { type WitnessParts, witnessDesk } from './witness/desk.ts'
 
 export type LiveParts = {
   readonly cluster: ClusterName
@@ -42,6 +43,7 @@ export type LiveParts = {
   readonly readPage: (id: MaintenanceId, customer: CustomerId) => Promise<{ path: string; html: string } | undefined>
   readonly keepPhoto?: ControlPlane['keepPhoto']
   readonly evidence?: ControlPlane['evidence']
+  readonly witness?: Omit<WitnessParts, 'views'>
   readonly simulated: boolean
   readonly alerts?: ControlPlane['alerts']
 }
@@ -59,15 +61,17 @@ export function liveControlPlane(
     const rows = await ports.journal.read(id)
     return rows.length === 0 ? undefined : { id, cluster: parts.cluster, view: viewOf(rows) }
   }
+  const maintenances = async () => {
+    const heads: MaintenanceHead[] = []
+    for (const id of await parts.listMaintenances()) {
+      const one = await head(id)
+      if (one !== undefined) heads.unshift(one)
+    }
+    return heads
+  }
+  const views = async () => (await maintenances()).map(({ view }) => view)
   return {
-    async maintenances() {
-      const heads: MaintenanceHead[] = []
-      for (const id of await parts.listMaintenances()) {
-        const one = await head(id)
-        if (one !== undefined) heads.unshift(one)
-      }
-      return heads
-    },
+    maintenances,
     maintenance: head,
     journal: (id, afterSeq) => ports.journal.read(id, afterSeq),
     subscribe: parts.subscribe,
@@ -84,6 +88,7 @@ export function liveControlPlane(
     ...(parts.keepPhoto === undefined ? {} : { keepPhoto: parts.keepPhoto }),
     rehearse: liveRehearsals(parts),
     ...(parts.evidence === undefined ? {} : { evidence: parts.evidence }),
+    ...(parts.witness === undefined ? {} : { witness: witnessDesk({ ...parts.witness, views }) }),
     nowMs: () => ports.clock.nowMs(),
     ...(parts.alerts === undefined ? {} : { alerts: parts.alerts }),
     ...(parts.simulated ? { lab: { simulated: true } as const } : {}),

@@ -1,6 +1,7 @@
 /** The whole control plane, started and ended in order: database, engine, journal, watch, facade. */
 
 import { join } from 'node:path'
+import type pg from 'pg'
 import type { JournalRow } from '#domain/event'
 import type { Finding } from '#domain/finding'
 import { clusterName, type MaintenanceId, maintenanceId, nodeName } from '#domain/ids'
@@ -15,6 +16,7 @@ import { startEmbeddedPostgres } from '#drivers/postgres/embedded'
 import { PostgresJournal } from '#drivers/postgres/journal'
 import { migrate } from '#drivers/postgres/migrate'
 import { openPool } from '#drivers/postgres/pool'
+import { PostgresSamples } from '#drivers/postgres/samples'
 import type { Ports } from '#ports/all'
 import type { Clock } from '#ports/clock'
 import type { Journal } from '#ports/journal'
@@ -22,6 +24,7 @@ import type { SagaEngine, SagaFunction } from '#ports/saga'
 import { MAINTENANCE_SAGA, maintenanceSaga } from '#story/maintenance'
 import type { Config } from './config/schema.ts'
 import { databaseUrlOf } from './config/secrets.ts'
+import { targetsOf } from './config/witness.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { type Drivers, makeDrivers } from './drivers.ts'
 import { startEvidence } from './evidence/start-evidence.ts'
@@ -80,7 +83,8 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   closing.push(() => pool.end())
   await migrate(pool)
   const documents = new PostgresDocuments(pool)
-  const keeping = { leases: leasesIn(documents), places: documents, log }
+  const samples = new PostgresSamples(pool)
+  const keeping = { leases: leasesIn(documents), places: documents, samples, log }
   const current = replaceableDrivers(config, (one) => makeDrivers(one, configPath, keeping))
   const { drivers } = current
   closing.push(current.close)
@@ -89,11 +93,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     ...drivers,
     journal: drivers.lab === undefined ? kept : witnessedJournal(kept, drivers.lab),
   }
-  const ofSagas = fencedPorts(ports)
-  const definitions: Record<string, SagaFunction> = {
-    [MAINTENANCE_SAGA]: maintenanceSaga(ofSagas) as SagaFunction,
-    [MOVE_SAGA]: moveSaga(ofSagas) as SagaFunction,
-  }
+  const definitions = sagasOver(fencedPorts(ports))
   const engine = await createDbosEngine({ databaseUrl: database.url, clock: drivers.clock, definitions, onLog: log })
   const stop = new AbortController()
   const listeners = new Set<(row: JournalRow) => void>()
@@ -122,10 +122,7 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     },
     readPage: (id, customer) => drivers.pages.read(id, customer),
     keepPhoto: async (_, photo) => keepPhotoIn(join(config.stateDir, 'photos'), photo),
-    evidence: startEvidence(
-      { stateDir: config.stateDir, pool, journal: kept, clock: drivers.clock, inventory: drivers.inventory, log },
-      stop.signal,
-    ),
+    ...telling({ config, current, pool, journal: kept, samples, log }, stop.signal),
     simulated: config.lab !== undefined,
     ...(fleet.alerts === undefined ? {} : { alerts: fleet.alerts }),
   })
@@ -154,6 +151,35 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
     log(`the watch ended, and nothing is found any more: ${error}`),
   )
   return { controlPlane: live, recovered: engine.recovered, reload: () => reload(current, configPath, log) }
+}
+
+const sagasOver = (ports: Ports): Record<string, SagaFunction> => ({
+  [MAINTENANCE_SAGA]: maintenanceSaga(ports) as SagaFunction,
+  [MOVE_SAGA]: moveSaga(ports) as SagaFunction,
+})
+
+type Telling = {
+  readonly config: Config
+  readonly current: ReturnType<typeof replaceableDrivers>
+  readonly pool: pg.Pool
+  readonly journal: PostgresJournal
+  readonly samples: PostgresSamples
+  readonly log: (text: string) => void
+}
+
+/** What stage tell needs besides the story: evidence, and witnesses. */
+function telling({ config, current, pool, journal, samples, log }: Telling, signal: AbortSignal) {
+  const { clock, inventory } = current.drivers
+  return {
+    evidence: startEvidence({ stateDir: config.stateDir, pool, journal, clock, inventory, log }, signal),
+    witness: {
+      store: samples,
+      witnesses: () => current.config().witnesses,
+      targets: () => targetsOf(current.config().probes),
+      nowMs: () => Date.now(),
+      log,
+    },
+  }
 }
 
 /** All that acts on the world. The journal and the clock are fenced by the records themselves. */

@@ -22,7 +22,7 @@ export type ProbeOrders = {
 export const ORDERS_FORMAT = 'coulisse/probe-orders@1'
 export const SAMPLES_FORMAT = 'coulisse/samples@1'
 export const FAST_PERIOD_MS = 50
-export const SLOW_PERIOD_MS = 1_000
+const SLOW_PERIOD_MS = 1_000
 /** Before and after a maintenance. */
 export const WINDOW_MARGIN_MS = 10 * 60_000
 /** Below a second: then the kernel sends its SYN again, and an answer to that one would hide that the first was lost. */

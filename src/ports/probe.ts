@@ -8,5 +8,7 @@ export type Probe = {
     readonly guests: readonly Vmid[]
     readonly fromMs: number
     readonly toMs: number
+    /** When the work was done: latencies are told before, during and after. Left out: all of it. */
+    readonly during?: { readonly fromMs: number; readonly toMs: number }
   }): Promise<readonly ProbeReading[]>
 }

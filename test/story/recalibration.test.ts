@@ -10,7 +10,7 @@ test('a plan that is revised in the middle of a drain uses what the drain has me
   const calm = calmNight(`
 +0s: start pve3 FAN3 it rattles
 each plan-proposed +2m: approve
-after did runs on: fault {"kind":"guest-appears","node":"pve3","vmid":188}
++210s: fault {"kind":"guest-appears","node":"pve3","vmid":188}
 `)
   const { cluster } = calm.snapshot
   const small = { memoryBytes: 2 ** 30, residentBytes: 2 ** 29, cpuCores: 1 }

@@ -6,6 +6,7 @@ import { customerSchema, customersFromSchema } from './customers-schema.ts'
 import { alertmanagerSchema, monitoringLabelsSchema, netboxSchema, prometheusSchema } from './monitoring.ts'
 import { secretSchema } from './secret-schema.ts'
 import { watchdogSchema } from './watchdog.ts'
+import { probesSchema, witnessesSchema } from './witness.ts'
 
 const commandSchema = z.array(z.string().min(1)).min(1)
 
@@ -231,6 +232,8 @@ export const configSchema = z
     prometheus: prometheusSchema.optional(),
     alertmanager: alertmanagerSchema.optional(),
     netbox: netboxSchema.optional(),
+    witnesses: witnessesSchema,
+    probes: probesSchema,
     /** Read by `./coulisse watchdog`; the control plane does not look at it. */
     watchdog: watchdogSchema.optional(),
     /** Present when a lab is behind: its control URL owns the time, and every figure is labelled simulated. */

@@ -10,6 +10,7 @@ import type { JournalRow } from '#domain/event'
 import { customerId, maintenanceId, nodeName, vmid } from '#domain/ids'
 import { CHAIN_START, chainProblems, hashOfRow } from '#domain/journal-chain'
 import type { Sha256 } from '#domain/merkle'
+import { LOST, SAMPLES_FORMAT, type SampleChunk, UNSENT } from '#domain/probing'
 import { HEAD_FORMAT, KEY_FORMAT, type SignedHead } from '#domain/tree-head'
 import type { Clock } from '#ports/clock'
 import { PostgresDocuments } from './documents.ts'
@@ -17,6 +18,7 @@ import { removeEmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts'
 import { PostgresJournal } from './journal.ts'
 import { checkedInMigrations, migrate } from './migrate.ts'
 import { openPool } from './pool.ts'
+import { PostgresSamples } from './samples.ts'
 import { PostgresTreeHeads } from './tree-heads.ts'
 
 const stateDir = mkdtempSync(join(tmpdir(), 'coulisse-engine-'))
@@ -171,6 +173,39 @@ test('heads of the journal are kept once a number, in order, and never changed',
   expect(await store.keys()).toEqual([key])
   for (const table of ['tree_head', 'journal_key'])
     await expect(pool.query(`delete from coulisse.${table}`)).rejects.toThrow('append-only')
+})
+
+test('samples are kept once, found by guest and time, and forgotten after some days', async () => {
+  const samples = new PostgresSamples(pool)
+  const chunk = (firstAtMs: number, guest = 101): SampleChunk => ({
+    ...{
+      format: SAMPLES_FORMAT,
+      witness: 'mad1',
+      key: 'k',
+      run: 'r',
+      target: `t${guest}`,
+      guest: vmid(guest),
+      how: 'tcp',
+    },
+    ...{ periodMs: 50, firstAtMs, answersUs: [1, LOST, UNSENT], clockMovedMs: 0, sentAtMs: firstAtMs, signature: 's' },
+  })
+  const all = [chunk(1_000), chunk(1_150.5), chunk(1_000, 102)]
+  expect(await samples.put(all.map((one) => ({ chunk: one, aheadMs: 3 })))).toBe(3)
+  expect(
+    await samples.put([
+      { chunk: chunk(1_000), aheadMs: 'unknown' },
+      { chunk: chunk(9_000), aheadMs: 'unknown' },
+    ]),
+  ).toBe(1)
+  expect(await samples.find(vmid(101), { fromMs: 1_100, toMs: 1_200 })).toEqual([
+    { chunk: chunk(1_000), aheadMs: 3 },
+    { chunk: chunk(1_150.5), aheadMs: 3 },
+  ])
+  expect(await samples.find(vmid(101), { fromMs: 9_000, toMs: 9_001 })).toEqual([
+    { chunk: chunk(9_000), aheadMs: 'unknown' },
+  ])
+  await samples.forgetOld(11 * 86_400_000)
+  expect(await samples.find(vmid(101), { fromMs: 0, toMs: 10_000 })).toEqual([])
 })
 
 test('a text that PostgreSQL could not take as text comes back all the same', async () => {

@@ -17,7 +17,7 @@ const planSchema = z.object({
   revision: z.int().nonnegative().optional(),
   observedAt: z.iso.datetime({ offset: true }).optional(),
   drain: z.array(name).min(1),
-  feasible: z.boolean(),
+  feasible: z.boolean().default(true),
   moves: z.array(
     z.object({
       step: z.number(),
@@ -70,7 +70,10 @@ export function parsePlan(text: string): Parsed<{ readonly plan: Plan }> {
   return parsed.ok ? { ok: true, plan: toPlan(parsed.value) } : parsed
 }
 
-/** What nobody wrote down claims nothing: no end is later than the start, no bound above 0 is missing, no spare is promised. */
+/**
+ * What nobody wrote down claims nothing: no end is later than the start, no bound above 0 is missing, no spare is promised. But a plan
+ * that does not say otherwise is meant to empty its nodes.
+ */
 function toPlan(file: PlanFile): Plan {
   const moves = file.moves.map((move) => ({ ...move, endsAtS: move.endsAtS ?? move.startsAtS }))
   const lastS = Math.max(0, ...moves.map(({ endsAtS }) => endsAtS))

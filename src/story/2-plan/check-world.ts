@@ -23,6 +23,11 @@ export class CheckWorld {
   readonly #memoryAtFirst: ReadonlyMap<NodeName, number>
   readonly #coresAtFirst: ReadonlyMap<NodeName, number>
   readonly #before: BrokenBefore | undefined
+  /** Kept while guests move: a way home of hundreds of moves is replayed one by one. */
+  readonly #memory: Map<NodeName, number>
+  readonly #cores: Map<NodeName, number>
+  /** Guests with a disk on a storage that is some node's own. */
+  readonly #withOwnDisks: readonly Guest[]
 
   /** `place`: where guests are by now. `before`: what was broken before the observation, and may be so again. */
   constructor(
@@ -36,9 +41,15 @@ export class CheckWorld {
     this.#nodes = new Map(cluster.nodes.map((node) => [node.name, node]))
     this.#guests = new Map(cluster.guests.map((guest) => [guest.vmid, guest]))
     this.#place = new Map(cluster.guests.map((guest) => [guest.vmid, guest.node]))
-    this.#memoryAtFirst = this.memoryByNode()
-    this.#coresAtFirst = this.coresByNode()
+    this.#memoryAtFirst = this.#sumMemory()
+    this.#coresAtFirst = this.#sumCores()
     for (const [guest, node] of place ?? []) this.#place.set(guest, node)
+    this.#memory = this.#sumMemory()
+    this.#cores = this.#sumCores()
+    const own = new Set(
+      cluster.nodes.flatMap(({ storages }) => storages.filter((one) => !one.shared).map(({ id }) => id)),
+    )
+    this.#withOwnDisks = cluster.guests.filter(({ disks }) => disks.some(({ storage }) => own.has(storage)))
   }
 
   /** The same cluster with the guests where they are now; limits and broken rules still those of the observation. */
@@ -84,6 +95,14 @@ export class CheckWorld {
   }
 
   memoryByNode(): Map<NodeName, number> {
+    return new Map(this.#memory)
+  }
+
+  coresByNode(): Map<NodeName, number> {
+    return new Map(this.#cores)
+  }
+
+  #sumMemory(): Map<NodeName, number> {
     const sums = new Map(this.cluster.nodes.map((node) => [node.name, node.memoryUsedBytes]))
     for (const [vmid, node] of this.#place) {
       const guest = this.#guests.get(vmid)
@@ -92,7 +111,7 @@ export class CheckWorld {
     return sums
   }
 
-  coresByNode(): Map<NodeName, number> {
+  #sumCores(): Map<NodeName, number> {
     const sums = new Map<NodeName, number>()
     for (const [vmid, node] of this.#place) {
       const guest = this.#guests.get(vmid)
@@ -126,7 +145,16 @@ export class CheckWorld {
   }
 
   apply(moves: readonly Move[]): void {
-    for (const { guest, to } of moves) this.#place.set(guest, to)
+    for (const { guest: vmid, to } of moves) {
+      const guest = this.#guests.get(vmid)
+      const from = this.placeOf(vmid)
+      this.#place.set(vmid, to)
+      if (guest?.status !== 'running') continue
+      this.#memory.set(from, (this.#memory.get(from) ?? 0) - guest.memoryBytes)
+      this.#memory.set(to, (this.#memory.get(to) ?? 0) + guest.memoryBytes)
+      this.#cores.set(from, (this.#cores.get(from) ?? 0) - guest.cpuCores)
+      this.#cores.set(to, (this.#cores.get(to) ?? 0) + guest.cpuCores)
+    }
   }
 
   /** Every guest that moves counts on both ends. */
@@ -199,9 +227,9 @@ export class CheckWorld {
       const key = `${node} ${storage}`
       used.set(key, { node, storage, bytes: (used.get(key)?.bytes ?? 0) + bytes })
     }
-    for (const [vmid, place] of this.#place) {
-      const guest = this.guest(vmid)
-      if (guest === undefined || place === guest.node) continue
+    for (const guest of this.#withOwnDisks) {
+      const place = this.placeOf(guest.vmid)
+      if (place === guest.node) continue
       for (const disk of guest.disks) {
         add(place, disk.storage, disk.bytes)
         add(guest.node, disk.storage, -disk.bytes)

@@ -262,8 +262,10 @@ async function runBatch(story: Story, inputs: readonly MoveInput[], parallel: nu
   const isLeft = ({ leaveToHaMs }: MoveInput) => leaveToHaMs > 0
   const left = inputs.filter(isLeft)
   const ours = inputs.filter((input) => !isLeft(input))
+  // Ours begin by the same look, which is as old as HA's moves have lasted.
+  const lookedAtMs = await story.saga.nowMs()
   const byHa = left.length > 0 ? await runMoves(story, left, CHILDREN_LIMIT) : []
-  const byUs = ours.length > 0 ? await runMoves(story, ours, parallel) : []
+  const byUs = ours.length > 0 ? await runMoves(story, ours, parallel, lookedAtMs) : []
   return inputs.map((input) => (isLeft(input) ? byHa[left.indexOf(input)] : byUs[ours.indexOf(input)]) as MoveResult)
 }
 
@@ -272,9 +274,11 @@ export async function runMoves(
   story: Story,
   inputs: readonly MoveInput[],
   parallel: number,
+  /** When the look was taken that they come from; absent: right now. */
+  seenAtMs?: number,
 ): Promise<readonly MoveResult[]> {
   const limit = Math.max(1, Math.min(CHILDREN_LIMIT, parallel))
-  const lookedAtMs = await story.saga.nowMs()
+  const lookedAtMs = seenAtMs ?? (await story.saga.nowMs())
   const results = await story.saga.fanOut<MoveInput & Json, MoveResult & Json>(
     MOVE_SAGA,
     inputs.map((input) => ({ ...input, lookedAtMs })) as readonly (MoveInput & Json)[],

@@ -19,7 +19,7 @@ const BEFORE_MS = 10 * 60_000
 export async function tellCustomers(story: Story, drainBeganMs: number, ending: Ending): Promise<void> {
   const stakes = await findStakes(story, story.heard.origins)
   const toMs = await story.saga.nowMs()
-  const span = { fromMs: drainBeganMs - BEFORE_MS, toMs }
+  const span = { fromMs: drainBeganMs - BEFORE_MS, toMs, during: { fromMs: drainBeganMs, toMs } }
   for (const stake of stakes) await orSaid(story, stake, () => measureOne(story, stake, span))
   const customers = stakes.map((stake) => stake.customer)
   for (const stake of stakes) {
@@ -27,7 +27,7 @@ export async function tellCustomers(story: Story, drainBeganMs: number, ending: 
   }
 }
 
-type Span = { readonly fromMs: number; readonly toMs: number }
+type Span = { readonly fromMs: number; readonly toMs: number; readonly during: Omit<Span, 'during'> }
 
 async function measureOne(story: Story, stake: Stake, span: Span): Promise<void> {
   const { id } = stake.customer

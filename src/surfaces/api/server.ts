@@ -9,6 +9,7 @@ import { addAlertRoute } from './routes-alerts.ts'
 import { addEvidenceRoutes } from './routes-evidence.ts'
 import { addJsonRoutes, addReportRoutes } from './routes-json.ts'
 import { addPageRoutes } from './routes-pages.ts'
+import { addWitnessRoutes } from './routes-witness.ts'
 import { addStreamRoute } from './stream.ts'
 
 /** Pictures come in one request with the answer. */
@@ -44,6 +45,7 @@ export function buildServer(controlPlane: ControlPlane, options: ServerOptions):
   addStreamRoute(server, controlPlane)
   if (controlPlane.alerts?.isOnApi === true) addAlertRoute(server, controlPlane.alerts.receiver)
   addEvidenceRoutes(server, controlPlane)
+  addWitnessRoutes(server, controlPlane)
   addPageRoutes(server, controlPlane, context)
   return server
 }

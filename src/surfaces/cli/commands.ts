@@ -20,6 +20,7 @@ export const COMMANDS: readonly CommandModule[] = [
   { names: ['doctor'], load: async () => (await import('./doctor.ts')).addDoctorCommand },
   { names: ['test'], load: async () => (await import('./test-command.ts')).addTestCommand },
   { names: ['bench'], load: async () => (await import('./bench.ts')).addBenchCommand },
+  { names: ['witness'], load: async () => (await import('./witness.ts')).addWitnessCommand },
   { names: ['report'], load: async () => (await import('./report.ts')).addReportCommand },
   { names: ['sweep'], load: async () => (await import('./sweep.ts')).addSweepCommand },
   { names: ['verify'], load: async () => (await import('./verify.ts')).addVerifyCommand },

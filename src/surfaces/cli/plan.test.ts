@@ -145,6 +145,19 @@ describe('check-plan', () => {
     expect(new Set(kinds)).toEqual(new Set(['pinned', 'node-not-empty']))
   })
 
+  test('a plan of little more than moves and a way home is replayed both ways', async () => {
+    const moves = [{ step: 1, guest: 130, from: 'pve3', to: 'pve1', mode: 'live' }]
+    const wayHome = [{ guest: 130, from: 'pve2', to: 'pve3', mode: 'live' }]
+    const plan = await file('plan.json', { format: 'coulisse/plan@1', drain: ['pve3'], moves, wayHome })
+    const { out, exit } = await run('check-plan', '--snapshot', SNAPSHOT, '--plan', plan, '--json')
+    expect(exit).toBe(3)
+    const violations: { kind: string; text: string }[] = JSON.parse(out).violations
+    expect(violations.map(({ kind }) => kind)).toContain('node-not-empty')
+    expect(violations.find(({ kind }) => kind === 'wrong-source')?.text).toBe(
+      'on the way home: guest 130 is on pve1 then, not on pve2',
+    )
+  })
+
   test('exits 2 on a plan that is none', async () => {
     const plan = await file('plan.json', { format: 'coulisse/plan@1', moves: [{}] })
     const { out, err, exit } = await run('check-plan', '--snapshot', SNAPSHOT, '--plan', plan, '--json')
