@@ -1,6 +1,7 @@
 /** The way home of a plan: everybody who moves goes back, residents too, in an order that keeps every rule. */
 import type { ClusterObservation } from '#domain/cluster'
 import type { Vmid } from '#domain/ids'
+import type { Node } from '#domain/node'
 import type { ForecastModel, HomeMove } from '#domain/plan'
 import { allowedAgain } from './allowed-again.ts'
 import type { Board } from './board.ts'
@@ -51,7 +52,7 @@ function planAnew(
   const nowOn = new Map(moves.map((move) => [move.guest.vmid, move.target.name]))
   const guests = cluster.guests.map((guest) => ({ ...guest, node: nowOn.get(guest.vmid) ?? guest.node }))
   const home = proposeWayHome({
-    cluster: { ...cluster, guests },
+    cluster: { ...cluster, guests, nodes: cluster.nodes.map((node) => withDisksMoved(node, moves)) },
     origins: new Map(moves.map((move) => [move.guest.vmid, move.guest.node])),
     policy,
     model,
@@ -60,6 +61,21 @@ function planAnew(
   return home.moves
     .toSorted((a, b) => a.step - b.step || unitIndex(end, a.guest) - unitIndex(end, b.guest) || a.guest - b.guest)
     .map(({ guest, from, to, mode }) => ({ guest, from, to, mode }))
+}
+
+/** What is free on a storage was seen with the guests where they were: by then their disks lie elsewhere. */
+function withDisksMoved(node: Node, moves: readonly TimedMove[]): Node {
+  const storages = node.storages.map((storage) => {
+    if (storage.shared) return storage
+    let { freeBytes } = storage
+    for (const { guest, source, target } of moves) {
+      const bytes = guest.disks.reduce((sum, disk) => sum + (disk.storage === storage.id ? disk.bytes : 0), 0)
+      if (target.name === node.name) freeBytes -= bytes
+      if (source.name === node.name) freeBytes += bytes
+    }
+    return { ...storage, freeBytes }
+  })
+  return { ...node, storages }
 }
 
 /** Partners follow each other. */
