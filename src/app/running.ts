@@ -153,11 +153,6 @@ async function startAll(config: Config, { configPath, log, closing }: Starting):
   return { controlPlane: live, recovered: engine.recovered, reload: () => reload(current, configPath, log) }
 }
 
-const sagasOver = (ports: Ports): Record<string, SagaFunction> => ({
-  [MAINTENANCE_SAGA]: maintenanceSaga(ports) as SagaFunction,
-  [MOVE_SAGA]: moveSaga(ports) as SagaFunction,
-})
-
 type Telling = {
   readonly config: Config
   readonly current: ReturnType<typeof replaceableDrivers>
