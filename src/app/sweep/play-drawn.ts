@@ -43,7 +43,7 @@ export async function playDrawn(
   let night: NightResult | undefined
   const broken: Breach[] = []
   try {
-    night = await playNight({ ...nightOptions(drawn), settleMs: SETTLE_MS, onRow: hear })
+    night = await playNight({ ...nightOptions(drawn), settleMs: SETTLE_MS, skipsBadFaults: true, onRow: hear })
     broken.push(...notLively(night))
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
