@@ -11,7 +11,7 @@ export type Stage = (typeof STAGES)[number]
 export type Ending = 'done' | 'undone' | 'failed' | 'stuck'
 
 /** Branch on `definitionVersion` in the story, never on a patch call: recorded histories of every version must replay. */
-export const DEFINITION_VERSION = 3
+export const DEFINITION_VERSION = 4
 
 export type MaintenanceInput = {
   readonly definitionVersion: number

@@ -15,7 +15,7 @@ import { brakeBlockers } from './conditions/quorum.ts'
 import { observeAfterMoves, putRight } from './fresh-look.ts'
 import { passGate } from './gate.ts'
 import { notify } from './notify.ts'
-import { attend, look, note, pass, type Story } from './story.ts'
+import { attend, keepUp, look, note, pass, type Story } from './story.ts'
 
 const ROUNDS_LIMIT = 60
 const FAILED_PAUSE_MS = 15_000
@@ -44,6 +44,8 @@ export async function bringHome(story: Story, haHandedOver: boolean): Promise<re
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     const leaveToHaMs = haHandedOver && round === 0 ? LEAVE_TO_HA_MS : 0
     await attend(story, 0)
+    // A lease that could not be given back stands while everybody goes home.
+    if (story.heard.lease !== undefined) await keepUp(story)
     await passGate(story, { stage: 'reintegrate', ask: () => brakes(story) })
     const next = await lookForNext(story, { beganMs, leaveToHaMs, failures })
     stays = [...next.stays, ...next.tired, ...next.inputs.map(({ move }) => outOfRounds(move))]

@@ -37,7 +37,6 @@ const TRY_AGAIN_AFTER_MS = 20 * 60_000
 /** Resolves when the node is proven empty. Nothing here undoes the moves: the homecoming is registered by the caller. */
 export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: boolean): Promise<void> {
   await holdWhilePaused(story)
-  if (haGuestsOnNode) await setMaintenanceMode(story, true)
   const beganMs = await story.saga.nowMs()
   const upkeep = story.heard.upkeep
   story.heard.upkeep = async () => {
@@ -45,6 +44,8 @@ export async function drainNode(story: Story, approved: Plan, haGuestsOnNode: bo
     await tellWhoLeft(story, beganMs)
   }
   try {
+    // HA begins at once, whoever is paused then.
+    if (haGuestsOnNode) await setMaintenanceMode(story, true)
     await emptyNode(story, approved, beganMs)
   } finally {
     story.heard.upkeep = upkeep

@@ -2,7 +2,6 @@
 import type { Outcome } from '#domain/act'
 import { type Blocker, withoutLifted } from '#domain/blocker'
 import { osdsOf } from '#domain/ceph'
-import type { NodeName } from '#domain/ids'
 import { stillRunning } from '#drain/steps'
 import { identityBlockers } from '../conditions/who.ts'
 import { askSafely, passGate } from '../gate.ts'
@@ -44,7 +43,8 @@ async function switchOff(story: Story, redrain: () => Promise<void>, again = fal
     }
     const quietMs = again ? REJOINS_QUIETLY_MS : 0
     await passGate(story, { stage: 'isolate', ask, quietMs, mend: mendBy(redrain, () => keepLease(story)) })
-    if (await shutDownInOrder(story)) return proveOff(story, node)
+    const outcome = await shutDownInOrder(story)
+    if (outcome !== 'failed' && (await proveOff(story, outcome))) return
     await pass(story, 10_000)
   }
   throw new StoryStopped(
@@ -143,9 +143,9 @@ async function failMgr(story: Story): Promise<void> {
 
 /**
  * One step: a third look at guests, Ceph and quorum, then OSDs stopped in order, then the shutdown; so that at most seconds
- * lie between the look and the command. False: the look said no, and nothing was done.
+ * lie between the look and the command. 'failed': the look said no, and nothing was done; 'already': it was off, or away.
  */
-async function shutDownInOrder(story: Story): Promise<boolean> {
+async function shutDownInOrder(story: Story): Promise<Outcome['is']> {
   const { node } = story.input
   const isOff = async () => (await story.ports.bmc.power(node)).is === 'off'
   const outcome = await perform(story, {
@@ -160,7 +160,7 @@ async function shutDownInOrder(story: Story): Promise<boolean> {
       return { is: 'done' }
     },
   })
-  return outcome.is !== 'failed'
+  return outcome.is
 }
 
 function lastLook(story: Story, facts: IsolateFacts): readonly Blocker[] {
@@ -193,9 +193,15 @@ async function stopOsds(story: Story): Promise<void> {
 
 const OFF_LOOK_EVERY_MS = 5_000
 
-/** Off is the BMC's word. A node that hangs is a person's to switch off: Coulisse never cuts power hard. */
-async function proveOff(story: Story, node: NodeName): Promise<void> {
+/**
+ * Off is the BMC's word. A node that hangs is a person's to switch off: Coulisse never cuts power hard. False: it was only away when
+ * it was to be shut down, and is back: it had begun to boot, say, when its cords went back in.
+ */
+async function proveOff(story: Story, shutdown: Outcome['is']): Promise<boolean> {
+  const { node } = story.input
+  const hasStarted = async () => shutdown === 'already' && (await story.ports.hypervisor.nodeOnline(node))
   const ask = async (): Promise<readonly Blocker[]> => {
+    if (await hasStarted()) return []
     const power = await story.ports.bmc.power(node)
     if (power.is === 'off') return identityBlockers(node, await proveIdentity(story))
     const text = power.is === 'on' ? `${node} is still on` : `the BMC of ${node} does not say: ${power.reason}`
@@ -204,6 +210,8 @@ async function proveOff(story: Story, node: NodeName): Promise<void> {
   // A shutdown takes its minutes: only one that lasts too long is a gate.
   const quietMs = story.input.policy.shutdownLimitS * 1000
   await passGate(story, { stage: 'isolate', ask, everyMs: OFF_LOOK_EVERY_MS, quietMs })
+  if (shutdown === 'already' && (await look(story, `whether ${node} has started meanwhile`, hasStarted))) return false
   story.heard.mayBeOn = false
   await note(story, { kind: 'node-off', node, provenBy: 'bmc' })
+  return true
 }

@@ -55,13 +55,13 @@ async function runSweep(flags: SweepFlags): Promise<number> {
   })
   process.off('SIGINT', interrupt)
   process.off('SIGTERM', interrupt)
-  if (stop.signal.aborted) {
-    process.stderr.write(`interrupted\n${JSON.stringify(result)}\n`)
-    return EXIT_INTERRUPTED
-  }
-  await keep(flags, result, { nights, seed })
+  const isWhole = !stop.signal.aborted
+  if (!isWhole) process.stderr.write(`interrupted: ${result.nights} of ${nights} nights were played\n`)
+  // What was found until then is not lost; a search for a smaller night would go on for minutes.
+  await keep(isWhole ? flags : { ...flags, shrink: false }, result, { nights, seed })
   for (const one of result.broken) process.stderr.write(`${brokenText(one)}\n`)
   process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : summaryText(result))
+  if (!isWhole) return EXIT_INTERRUPTED
   return result.broken.length === 0 ? 0 : 1
 }
 
