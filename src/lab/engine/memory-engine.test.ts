@@ -92,3 +92,19 @@ test('taking back goes from the newest to the oldest, and goes on after one that
   expect(undone).toEqual(['third', 'second', 'first'])
   expect(status).toEqual({ is: 'ended', result: '[{"name":"second","text":"the door is shut"}]' })
 })
+
+test('a process that dies again while it is being started is started once, and then left alone', async () => {
+  const clock = new VirtualClock()
+  let runs = 0
+  const tale: SagaFunction = async (saga) => {
+    runs++
+    await saga.sleepUntil(60_000)
+    return 'ended'
+  }
+  const engine = new MemoryEngine({ clock, restartAfterMs: 5_000, definitions: { tale } })
+  await engine.start('tale', 'tale-1', null, { exclusive: [] })
+  clock.wakeAt(1_000, () => engine.crash())
+  clock.wakeAt(4_000, () => engine.crash())
+  await simulate({ clock, until: () => engine.hasEnded('tale-1'), limitMs: 3_600_000 })
+  expect(runs).toBe(2)
+})

@@ -140,7 +140,12 @@ export class MemoryEngine implements SagaEngine {
     this.#readers.clear()
     for (const row of this.#rows.values()) row.whenEnded = []
     const { clock, restartAfterMs } = this.#options
-    if (restartAfterMs !== undefined) clock.wakeAt(clock.atMs + restartAfterMs, () => this.recover())
+    if (restartAfterMs === undefined) return
+    const generation = this.#generation
+    clock.wakeAt(clock.atMs + restartAfterMs, () => {
+      // One start a death: a process that has been started meanwhile, or died once more, is not this one's.
+      if (this.#isDown && this.#generation === generation) this.recover()
+    })
   }
 
   /** A new process takes up every saga that has not ended, from its start, over its records; crashed ones too. */

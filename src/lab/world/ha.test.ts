@@ -121,3 +121,14 @@ test('without quorum writes are refused and looks go on', async () => {
   after(lab, MINUTE_MS)
   await hypervisor.migrate(move)
 })
+
+test('a wish for a guest that is deleted before HA begins is forgotten', async () => {
+  const lab = labWith([])
+  const { hypervisor } = labPorts(lab)
+  await hypervisor.migrate({ guest: vmid(104), from: pve3, to: pve1, mode: 'live', withLocalDisks: false })
+  const query = { guest: vmid(104), from: pve3, sinceMs: lab.state.nowMs }
+  const handle = (await hypervisor.findMigration(query)) ?? ''
+  applyFault(lab.state, { kind: 'guest-deleted', guest: vmid(104) })
+  after(lab, 2 * MINUTE_MS)
+  expect(await hypervisor.follow(handle)).toMatchObject({ is: 'ended', outcome: 'unknown' })
+})

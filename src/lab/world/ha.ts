@@ -76,7 +76,12 @@ function enqueue(world: World, { guest, to, by }: HaMove): void {
 export function startQueued(world: World, id: string) {
   const queued = world.migrations[id]
   const guest = queued && guestOf(world, queued.guest)
-  if (!queued || !guest) return
+  if (!queued) return
+  if (!guest) {
+    // Deleted while it waited: the CRM forgets a wish for a service that is none any more.
+    delete world.migrations[id]
+    return
+  }
   const workers = Object.values(world.migrations).filter(
     ({ from, phase, upid }) =>
       from === queued.from && phase !== 'ha-queued' && world.tasks[upid ?? '']?.user === HA_USER,
