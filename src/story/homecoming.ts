@@ -251,7 +251,8 @@ function inputsOf(
       ...(known === undefined ? {} : { expectedThere: known.expectedThere }),
       undoing: story.heard.undoing,
       drainBeganMs: beganMs,
-      mayOverrun: false,
+      // A rule is never broken, and a pause over budget is told: who joins his partner is paused for as long as it takes.
+      mayOverrun: known?.joins ?? false,
     }
   })
 }

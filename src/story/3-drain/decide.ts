@@ -13,6 +13,8 @@ export type MoveFacts = {
   readonly pauseBudgetMs: number
   /** Those who must be on the same node. */
   readonly together: readonly Vmid[]
+  /** One of those runs on the target already: the move joins what a move of ours has torn. */
+  readonly joins: boolean
   /** Who may run on the target without surprise: those who are there, and those who are on their way. */
   readonly expectedThere: readonly Vmid[]
 }
@@ -39,12 +41,14 @@ export function moveFacts(
   return moves.map(({ guest, to }): MoveFacts => {
     const known = byId.get(guest)
     const there = cluster.guests.flatMap(({ vmid, node }) => (node === to ? [vmid] : []))
+    const together = partnersOf(cluster, guest)
     return {
       guest,
       haManaged: known?.ha.managed ?? false,
       withLocalDisks: known?.disks.some((disk) => !shared.has(disk.storage)) ?? false,
       pauseBudgetMs: known?.pauseBudgetMs ?? defaultBudgetMs,
-      together: partnersOf(cluster, guest),
+      together,
+      joins: together.some((one) => there.includes(one) && byId.get(one)?.status === 'running'),
       expectedThere: [...there, ...coming],
     }
   })

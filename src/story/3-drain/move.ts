@@ -36,7 +36,7 @@ export type MoveInput = {
   readonly together: readonly Vmid[]
   /** All is being taken back: abort was said already, and is not heard again. */
   readonly undoing: boolean
-  /** An approver lifted the pause budget by name: the switch is not prevented, and is told. */
+  /** An approver lifted the pause budget by name, or it joins a torn pair: the switch is not prevented, and is told. */
   readonly mayOverrun: boolean
   /** When the look was taken that says that the target has room. */
   readonly lookedAtMs?: number

@@ -158,7 +158,8 @@ function inputOf(story: Story, move: MoveInput['move'], facts: MoveFacts | undef
     together: facts?.together ?? [],
     undoing: story.heard.undoing,
     drainBeganMs: Number.MAX_SAFE_INTEGER,
-    mayOverrun: false,
+    // A rule is never broken, and a pause over budget is told.
+    mayOverrun: true,
   }
 }
 

@@ -44,6 +44,7 @@ export async function repairNode(
     }
     isLate = await sayLate(story, order, nowMs, isLate)
     if (nowMs - beganMs > PATIENCE_FACTOR * story.input.policy.repairLimitS * 1000) {
+      await endSafe(story, shown.interlock)
       throw new StoryStuck(`nobody answered work order ${order.id}: ${order.node} stays off, its noout lease stays`)
     }
     // Watched through a pause too: what is safe to touch does not wait for anybody.
@@ -161,13 +162,26 @@ async function tendInterlock(story: Story, shown: Tended | undefined): Promise<T
     story.heard.wasOpened = true
   }
   await note(story, { kind: 'interlock', interlock: now })
-  if (shown?.interlock.is === 'safe' && now.is === 'not-safe') {
-    const subject = `NOT SAFE any more: ${node}`
-    const text = now.reasons.join('\n')
-    await notify(story, { audience: 'technician', subject, text })
-    await notify(story, { audience: 'operator', subject, text })
-  }
+  if (shown?.interlock.is === 'safe' && now.is === 'not-safe') await tellNotSafe(story, now.reasons)
   return { interlock: now, power, ...kept }
+}
+
+async function tellNotSafe(story: Story, reasons: readonly string[]): Promise<void> {
+  const subject = `NOT SAFE any more: ${story.input.node}`
+  const text = reasons.join('\n')
+  await notify(story, { audience: 'technician', subject, text })
+  await notify(story, { audience: 'operator', subject, text })
+}
+
+/** The story ends here and looks no more: a "safe" that nobody could take back must not stand. */
+async function endSafe(story: Story, shown: Interlock): Promise<void> {
+  if (shown.is !== 'safe') return
+  const { node } = story.input
+  const reasons = [
+    `nobody looks after ${node} from now on: leave it as it is, and call the operator before you touch it`,
+  ]
+  await note(story, { kind: 'interlock', interlock: { is: 'not-safe', reasons } })
+  await tellNotSafe(story, reasons)
 }
 
 type Judged = Pick<InterlockFacts, 'power' | 'nowMs'> & {
