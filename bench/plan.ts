@@ -1,4 +1,4 @@
-/** The planner on seeded families of clusters, beside the ways of others and an exact solver. `--quick`: few clusters of each. */
+/** The planner on seeded families of clusters, beside the ways of others and an exact solver. `--quick`: few clusters of each; `--family NAME`: one. */
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { HighsSolver } from '#drivers/highs/solver'
@@ -8,9 +8,15 @@ import { type Figures, figuresOf } from './plan/figures.ts'
 import { type Closeness, type MakespanFigures, makespanFiguresOf } from './plan/makespan.ts'
 
 const isQuick = process.argv.includes('--quick')
+const asked = process.argv.find((_, at) => process.argv[at - 1] === '--family')
+const families = FAMILIES.filter(({ name }) => asked === undefined || name === asked)
+if (families.length === 0) {
+  process.stderr.write(`--family: none is called ${asked}; there are: ${FAMILIES.map(({ name }) => name).join(', ')}\n`)
+  process.exit(2)
+}
 const solver = new HighsSolver()
 const figures: Record<string, Figures & { readonly makespan: MakespanFigures }> = {}
-for (const family of FAMILIES) {
+for (const family of families) {
   const beganMs = performance.now()
   figures[family.name] = {
     ...(await figuresOf(family, isQuick, solver)),

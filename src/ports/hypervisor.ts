@@ -50,8 +50,11 @@ export type Hypervisor = {
   observe(options?: { readonly avoid?: NodeName; readonly again?: boolean }): Promise<ClusterObservation>
   /** Asks the cluster and the node itself, not the stale list alone. `expected`: asked first; a node that has the guest is enough. */
   locate(guest: Vmid, expected?: NodeName): Promise<Whereabouts>
-  /** Who runs on this node by the cluster's list, which is 10 to 20 s behind: the first of two independent looks. */
-  listedOn(node: NodeName): Promise<readonly Vmid[]>
+  /**
+   * Who runs on this node by the cluster's list, which is 10 to 20 s behind: the first of two independent looks. `sharedForMs`: may
+   * tell what another such look saw up to so long ago; moves that begin one after the other ask one question together.
+   */
+  listedOn(node: NodeName, sharedForMs?: number): Promise<readonly Vmid[]>
   /** Who runs on this node by the node's own word (not the cluster's list): the independent second look. */
   runningOn(node: NodeName): Promise<readonly Vmid[]>
   /**

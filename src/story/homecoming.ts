@@ -236,7 +236,7 @@ function inputsOf(
   { beganMs, leaveToHaMs }: Progress,
 ): readonly MoveInput[] {
   const { policy } = story.input
-  const facts = moveFacts(cluster, moves, policy.defaultPauseBudgetMs)
+  const facts = moveFacts(cluster, moves, { defaultBudgetMs: policy.defaultPauseBudgetMs })
   return moves.map(({ guest, from, to, mode, startsAtS, endsAtS }, index): MoveInput => {
     const known = facts[index]
     return {
@@ -248,6 +248,7 @@ function inputsOf(
       haManaged: known?.haManaged ?? false,
       forecastMs: Math.round((endsAtS - startsAtS) * 1000),
       together: known?.together ?? [],
+      ...(known === undefined ? {} : { expectedThere: known.expectedThere }),
       undoing: story.heard.undoing,
       drainBeganMs: beganMs,
       mayOverrun: false,

@@ -124,9 +124,19 @@ async function ceph(args: readonly string[], input = ''): Promise<string> {
   return (await running).stdout
 }
 
+const worldNowMs = async () => (await getJson<{ nowMs: number }>(`${url}/api/health`))?.nowMs ?? 0
+
+/** A node asked into maintenance mode is there after a cycle of its LRM and one of the manager. */
+const HA_TAKES_MS = 40_000
+
+async function passTime(ms: number): Promise<void> {
+  const untilMs = (await worldNowMs()) + ms
+  await until('the world’s time to pass', async () => ((await worldNowMs()) >= untilMs ? true : undefined))
+}
+
 /** Ran out an hour ago, and its maintenance is unknown. */
 async function leaveLease(owner: string): Promise<void> {
-  const { nowMs } = (await getJson<{ nowMs: number }>(`${url}/api/health`)) ?? { nowMs: 0 }
+  const nowMs = await worldNowMs()
   const lease = { owner, host: 'pve2', reason: 'left', setAtMs: nowMs - 5 * HOUR_MS, expiresAtMs: nowMs - HOUR_MS }
   await ceph(['osd', 'set-group', 'noout', 'pve2'])
   const text = JSON.stringify({ ...lease, flagsBefore: [] })
@@ -135,6 +145,7 @@ async function leaveLease(owner: string): Promise<void> {
 
 test('a lease of nobody that ran out, and a mode that nobody set for a maintenance, are shouted, and left alone', async () => {
   await postJson(`${lab.ready.control}/faults`, { kind: 'maintenance-mode-by-other', node: 'pve2' })
+  await passTime(HA_TAKES_MS)
   await leaveLease('coulisse/pve2-gone')
   const found = await lookOnce()
   expect(found).toMatchObject({

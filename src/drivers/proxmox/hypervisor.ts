@@ -11,7 +11,7 @@ import { migrations } from './migration.ts'
 import { observer } from './observe.ts'
 import { shutdowns } from './shutdown.ts'
 import { tlsTransport } from './transport.ts'
-import { listedOn, locate, nodeOnline, runningOn } from './whereabouts.ts'
+import { lister, locate, nodeOnline, runningOn } from './whereabouts.ts'
 import * as wire from './wire.ts'
 
 export type ProxmoxHypervisor = Hypervisor & {
@@ -39,7 +39,7 @@ export function proxmoxHypervisor(config: ProxmoxConfig): ProxmoxHypervisor {
       return seen
     },
     locate: (guest, expected) => locate(client, guest, expected, kinds.of(guest)),
-    listedOn: (node) => listedOn(client, node),
+    listedOn: lister(client, config.clock),
     runningOn: (node) => runningOn(client, node),
     nodeOnline: (node) => nodeOnline(client, node),
     hardware: (node) => hardware(client, config, node),

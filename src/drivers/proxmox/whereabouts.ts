@@ -1,7 +1,8 @@
 /** Where guests are, by the nodes' own word: the cluster's list is 10 to 20 s stale, and keeps a dead node's guests running. */
 import { DriverError } from '#domain/driver-error'
 import { type NodeName, nodeName, type Vmid, vmid } from '#domain/ids'
-import type { Whereabouts } from '#ports/hypervisor'
+import type { Clock } from '#ports/clock'
+import type { Hypervisor, Whereabouts } from '#ports/hypervisor'
 import { type ProxmoxClient, path, refused } from './client.ts'
 import { membersOf } from './look-cluster.ts'
 import { SUBPATH } from './look-node.ts'
@@ -119,17 +120,31 @@ export async function readMembers(client: ProxmoxClient, avoid?: NodeName) {
 }
 
 /** By the cluster's list, which is 10 to 20 s behind: the other of two looks that prove a node empty. */
-export async function listedOn(client: ProxmoxClient, node: NodeName): Promise<readonly Vmid[]> {
-  const listed = await client.get(wire.resources, {
-    doing: `ask the cluster's list who runs on ${node}`,
-    path: '/cluster/resources',
-    params: { type: 'vm' },
-    avoid: node,
-  })
-  return listed
-    .filter((item) => item.node === node && item.status === 'running' && item.vmid !== undefined)
-    .map((item) => vmid(item.vmid as number))
-    .sort((left, right) => left - right)
+export function lister(client: ProxmoxClient, clock: Clock): Hypervisor['listedOn'] {
+  let last: { readonly atMs: number; readonly list: ReturnType<typeof read> } | undefined
+  const read = (node: NodeName) =>
+    client.get(wire.resources, {
+      doing: `ask the cluster's list who runs on ${node}`,
+      path: '/cluster/resources',
+      params: { type: 'vm' },
+      avoid: node,
+    })
+  return async (node, sharedForMs = 0) => {
+    const nowMs = await clock.nowMs()
+    // A clock that was set back makes nothing young again.
+    const isYoung = last !== undefined && Math.abs(nowMs - last.atMs) < sharedForMs
+    const mine = isYoung && last !== undefined ? last : { atMs: nowMs, list: read(node) }
+    last = mine
+    const listed = await mine.list.catch((error: unknown) => {
+      // An answer that failed is nobody's: whoever asks next asks anew.
+      if (last === mine) last = undefined
+      throw error
+    })
+    return listed
+      .filter((item) => item.node === node && item.status === 'running' && item.vmid !== undefined)
+      .map((item) => vmid(item.vmid as number))
+      .sort((left, right) => left - right)
+  }
 }
 
 /** Through another node's API: the proxy brings the node's own answer, and fails when the node is dead. */

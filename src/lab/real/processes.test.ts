@@ -21,6 +21,15 @@ test('a daemon is found again by a later run, and ended once', () =>
     await daemonsIn(dir).end('one', 'SIGTERM')
   }))
 
+test('a daemon that several end at once is ended, and none of them fails', () =>
+  inFolder(async (dir) => {
+    const daemons = daemonsIn(dir)
+    await daemons.start('one', PATIENT)
+    const ends = Array.from({ length: 20 }, (_, index) => daemons.end('one', index % 2 === 0 ? 'SIGKILL' : 'SIGTERM'))
+    await Promise.all(ends)
+    expect(await daemons.isUp('one')).toBe(false)
+  }))
+
 test('a pid that somebody else has now is never signalled', () =>
   inFolder(async (dir) => {
     const other = await mkdtemp(join(tmpdir(), 'coulisse-daemons-other-'))

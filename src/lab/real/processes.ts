@@ -75,9 +75,9 @@ export function daemonsIn(dir: string): Daemons {
   async function end(name: string, by: 'SIGTERM' | 'SIGKILL') {
     const pid = await ownPid(name)
     if (pid !== undefined) {
-      process.kill(pid, by)
+      signal(pid, by)
       // As systemd does: who does not follow the order in time is cut off.
-      if (!(await gone(name)) && by === 'SIGTERM') process.kill(pid, 'SIGKILL')
+      if (!(await gone(name)) && by === 'SIGTERM') signal(pid, 'SIGKILL')
       if (!(await gone(name))) throw failed(`end ${name}`, new Error(`it is still there, see ${pidFile(name)}`))
     }
     await rm(pidFile(name), { force: true })
@@ -107,3 +107,12 @@ export function daemonsIn(dir: string): Daemons {
 }
 
 export const failed = (doing: string, cause: unknown) => new DriverError('real lab', doing, { retry: 'never', cause })
+
+/** Gone already is what was wanted. */
+function signal(pid: number, by: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, by)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}

@@ -13,6 +13,8 @@ export type MoveFacts = {
   readonly pauseBudgetMs: number
   /** Those who must be on the same node. */
   readonly together: readonly Vmid[]
+  /** Who may run on the target without surprise: those who are there, and those who are on their way. */
+  readonly expectedThere: readonly Vmid[]
 }
 
 /** Strict keep-together partners of a guest, without itself. */
@@ -23,19 +25,27 @@ export function partnersOf(cluster: ClusterObservation, guest: Vmid): readonly V
   return [...new Set(all)].filter((other) => other !== guest)
 }
 
-export function moveFacts(cluster: ClusterObservation, moves: readonly { guest: Vmid }[], defaultBudgetMs: number) {
+/** @param moves all that are about to begin together. @param leaving who may turn up anywhere meanwhile, wherever HA lets them end */
+export function moveFacts(
+  cluster: ClusterObservation,
+  moves: readonly { readonly guest: Vmid; readonly to?: NodeName }[],
+  { defaultBudgetMs, leaving = [] }: { readonly defaultBudgetMs: number; readonly leaving?: readonly Vmid[] },
+) {
   const shared = new Set(
     cluster.nodes.flatMap((node) => node.storages.filter((one) => one.shared).map((one) => one.id)),
   )
   const byId = new Map(cluster.guests.map((guest) => [guest.vmid, guest]))
-  return moves.map(({ guest }): MoveFacts => {
+  const coming = [...moves.map(({ guest }) => guest), ...leaving]
+  return moves.map(({ guest, to }): MoveFacts => {
     const known = byId.get(guest)
+    const there = cluster.guests.flatMap(({ vmid, node }) => (node === to ? [vmid] : []))
     return {
       guest,
       haManaged: known?.ha.managed ?? false,
       withLocalDisks: known?.disks.some((disk) => !shared.has(disk.storage)) ?? false,
       pauseBudgetMs: known?.pauseBudgetMs ?? defaultBudgetMs,
       together: partnersOf(cluster, guest),
+      expectedThere: [...there, ...coming],
     }
   })
 }

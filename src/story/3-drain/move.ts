@@ -40,6 +40,8 @@ export type MoveInput = {
   readonly mayOverrun: boolean
   /** When the look was taken that says that the target has room. */
   readonly lookedAtMs?: number
+  /** By the same look, who may run on the target without surprise; absent: nobody looked. */
+  readonly expectedThere?: readonly Vmid[]
 }
 
 export type MoveResult =
@@ -95,15 +97,24 @@ async function holdTogether(story: Story, input: MoveInput): Promise<void> {
 
 /** A look this old says nothing of a target's room: somebody else may have started a guest there. */
 const LOOK_AGES_MS = 30_000
+/** One question to the cluster's list serves the moves that begin within this time: each look is a call. */
+export const LIST_SHARED_FOR_MS = 10_000
 
 /** Undefined: there is room, or the look is young, or HA has begun by itself. */
-async function whyFull(story: Story, { move, lookedAtMs, leaveToHaMs }: MoveInput): Promise<string | undefined> {
+async function whyFull(
+  story: Story,
+  { move, lookedAtMs, leaveToHaMs, expectedThere }: MoveInput,
+): Promise<string | undefined> {
   const nowMs = await story.saga.nowMs()
   if (lookedAtMs === undefined || leaveToHaMs > 0 || move.mode === 'offline' || nowMs - lookedAtMs < LOOK_AGES_MS)
     return
   const { memoryHeadroomFraction } = story.input.policy.plan
+  const { hypervisor } = story.ports
   const isFull = await look(story, `the room on ${move.to}`, async () => {
-    const cluster = await story.ports.hypervisor.observe({ avoid: story.input.node, again: true })
+    // Nobody new by one cheap question: the plan had counted all who are there.
+    const listed = expectedThere === undefined ? [] : await hypervisor.listedOn(move.to, LIST_SHARED_FOR_MS)
+    if (expectedThere !== undefined && listed.every((guest) => expectedThere.includes(guest))) return false
+    const cluster = await hypervisor.observe({ avoid: story.input.node, again: true })
     return isTargetFull(cluster, move, memoryHeadroomFraction)
   })
   return isFull ? `${move.to} has no room for it any more` : undefined

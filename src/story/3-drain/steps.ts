@@ -23,7 +23,7 @@ import {
   type Trouble,
   type Troubles,
 } from './decide.ts'
-import { MOVE_SAGA, type MoveInput, type MoveResult } from './move.ts'
+import { LIST_SHARED_FOR_MS, MOVE_SAGA, type MoveInput, type MoveResult } from './move.ts'
 import { tellWhoLeft, unheardOf } from './who-left.ts'
 
 const ROUNDS_LIMIT = 60
@@ -56,11 +56,13 @@ async function emptyNode(story: Story, approved: Plan, beganMs: number): Promise
   let plan = approved
   let troubles: Troubles = {}
   let revisions = 0
+  let ahead: Ahead | undefined
   const untilMs = beganMs + story.input.policy.drainLimitS * 1000
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     await attend(story, 0)
     if ((await story.saga.nowMs()) > untilMs) break
-    const now = await lookForNext(story, plan, troubles)
+    const now = (await asForeseen(story, plan, ahead)) ?? (await lookForNext(story, plan, troubles))
+    ahead = undefined
     if (withoutLifted(now.brakes, story.heard.lifted).length > 0) {
       await passGate(story, { stage: 'drain', ask: () => brakes(story) })
       continue
@@ -74,6 +76,7 @@ async function emptyNode(story: Story, approved: Plan, beganMs: number): Promise
       case 'batch': {
         const moved = await moveBatch(story, plan, now, { beganMs, troubles })
         troubles = moved.troubles
+        if (moved.isAsPlanned) ahead = now.ahead
         // All went as planned and nothing is left to move: the proof is the next look.
         if (now.next.isLast && moved.isAsPlanned && (await proveEmpty(story))) return
         break
@@ -132,7 +135,7 @@ async function reunite(story: Story, blockers: readonly Blocker[]): Promise<void
       const mode = kind === 'ct' ? ('restart' as const) : ('live' as const)
       return { guest, from, to: node, mode, purpose: 'home' as const }
     })
-    const facts = moveFacts(cluster, back, policy.defaultPauseBudgetMs)
+    const facts = moveFacts(cluster, back, { defaultBudgetMs: policy.defaultPauseBudgetMs })
     return back.map((move, index) => ({ move, facts: facts[index] }))
   })
   const moves = inputs.map(({ move, facts }): MoveInput => inputOf(story, move, facts))
@@ -178,6 +181,42 @@ type Now = {
   readonly facts: readonly MoveFacts[]
   /** Somebody is gone whom no move of ours brought away. */
   readonly hasLeft: boolean
+  /** Maintenance mode: HA moves its guests by itself. */
+  readonly isModeOn: boolean
+  readonly ahead: Ahead
+}
+
+/** The steps that follow when all goes as planned, foreseen by the same look. */
+type Ahead = {
+  readonly lookedAtMs: number
+  readonly isModeOn: boolean
+  readonly steps: readonly Pick<Now, 'next' | 'facts'>[]
+}
+
+/** A whole look asks every node; between the steps of a plan that goes as planned one question to the cluster's list is enough for so long. */
+const FORESEEN_FOR_MS = 5 * 60_000
+const AHEAD_LIMIT = 20
+
+/** The next step, where it was foreseen, the look is young, and nobody has come whom it did not count. */
+async function asForeseen(story: Story, plan: Plan, ahead: Ahead | undefined): Promise<Now | undefined> {
+  const [step, ...steps] = ahead?.steps ?? []
+  if (ahead === undefined || step === undefined || step.next.is !== 'batch') return undefined
+  if ((await story.saga.nowMs()) - ahead.lookedAtMs > FORESEEN_FOR_MS) return undefined
+  const { moves } = step.next
+  const isCalm = await look(story, 'whether all is as foreseen', async () => {
+    const { hypervisor } = story.ports
+    const planned = new Set(plan.moves.map(({ guest }) => guest))
+    const here = await hypervisor.listedOn(story.input.node, LIST_SHARED_FOR_MS)
+    if (here.some((guest) => !planned.has(guest))) return false
+    for (const [index, { to }] of moves.entries()) {
+      const there = await hypervisor.listedOn(to, LIST_SHARED_FOR_MS)
+      if (there.some((guest) => step.facts[index]?.expectedThere.includes(guest) !== true)) return false
+    }
+    return true
+  })
+  return isCalm
+    ? { ...step, brakes: [], hasLeft: false, isModeOn: ahead.isModeOn, ahead: { ...ahead, steps } }
+    : undefined
 }
 
 async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promise<Now> {
@@ -185,15 +224,37 @@ async function lookForNext(story: Story, plan: Plan, troubles: Troubles): Promis
   return look(story, `what is left on ${node}`, async () => {
     const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node, again: true })
     const next = stillAllowed(story, { cluster, plan, next: nextBatch({ cluster, plan, node, troubles }) })
-    const moves = next.is === 'batch' ? next.moves : []
+    const isModeOn = cluster.nodes.some(({ name, maintenance }) => name === node && maintenance)
     const unheard = unheardOf(story).map(({ vmid: guest }) => guest)
+    const leaving = guestsOn(cluster, node).map(({ vmid: guest }) => guest)
+    const withFacts = (world: ClusterObservation, one: Next) => ({
+      next: one,
+      facts: moveFacts(world, one.is === 'batch' ? one.moves : [], {
+        defaultBudgetMs: policy.defaultPauseBudgetMs,
+        leaving,
+      }),
+    })
+    const steps: Pick<Now, 'next' | 'facts'>[] = []
+    let world = cluster
+    for (let one = next; one.is === 'batch' && !one.isLast && steps.length < AHEAD_LIMIT; ) {
+      world = afterBatch(world, one.moves)
+      one = stillAllowed(story, { cluster: world, plan, next: nextBatch({ cluster: world, plan, node, troubles }) })
+      if (one.is === 'batch') steps.push(withFacts(world, one))
+    }
     return {
       brakes: brakesSeen(cluster, node),
-      next,
-      facts: moveFacts(cluster, moves, policy.defaultPauseBudgetMs),
+      ...withFacts(cluster, next),
+      isModeOn,
+      ahead: { lookedAtMs: cluster.observedAtMs, isModeOn, steps },
       hasLeft: cluster.guests.some((guest) => guest.node !== node && unheard.includes(guest.vmid)),
     }
   })
+}
+
+/** The world when all of a step have moved as planned. */
+function afterBatch(cluster: ClusterObservation, moves: readonly Move[]): ClusterObservation {
+  const to = new Map(moves.map((move) => [move.guest, move.to]))
+  return { ...cluster, guests: cluster.guests.map((guest) => ({ ...guest, node: to.get(guest.vmid) ?? guest.node })) }
 }
 
 /** What breaks a rule while it is moved; what the plan says of itself is no question any more. */
@@ -217,9 +278,8 @@ type Ledger = { readonly beganMs: number; readonly troubles: Troubles }
 /** One step of the plan: who has trouble, and whether everybody went where he was to go. */
 type Batch = { readonly troubles: Troubles; readonly isAsPlanned: boolean }
 
-async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger: Ledger): Promise<Batch> {
+async function moveBatch(story: Story, plan: Plan, { next, facts, isModeOn }: Now, ledger: Ledger): Promise<Batch> {
   const moves = next.is === 'batch' ? next.moves : []
-  const leaveToHa = await isMaintenanceModeOn(story)
   const inputs = moves.map((move, index): MoveInput => {
     const { guest, from, to, mode, purpose, startsAtS, endsAtS } = move
     const known = facts[index]
@@ -229,10 +289,11 @@ async function moveBatch(story: Story, plan: Plan, { next, facts }: Now, ledger:
       pauseBudgetMs: known?.pauseBudgetMs ?? story.input.policy.defaultPauseBudgetMs,
       withLocalDisks: known?.withLocalDisks ?? false,
       leaveToHaMs:
-        known?.haManaged === true && leaveToHa && purpose === 'drain' && from === story.input.node ? LEAVE_TO_HA_MS : 0,
+        known?.haManaged === true && isModeOn && purpose === 'drain' && from === story.input.node ? LEAVE_TO_HA_MS : 0,
       haManaged: known?.haManaged ?? false,
       forecastMs: Math.round((endsAtS - startsAtS) * 1000),
       together: known?.together ?? [],
+      ...(known === undefined ? {} : { expectedThere: known.expectedThere }),
       undoing: story.heard.undoing,
       drainBeganMs: ledger.beganMs,
       mayOverrun: story.heard.lifted.includes('pause-budget'),
@@ -287,9 +348,6 @@ export async function runMoves(
   )
   return results.map((result) => (result.is === 'ok' ? result.value : { is: 'failed', text: result.text }))
 }
-
-const isMaintenanceModeOn = (story: Story) =>
-  look(story, 'maintenance mode', async () => (await story.ports.hypervisor.maintenanceMode(story.input.node)) === 'on')
 
 function afterMoves(before: Troubles, moves: readonly Move[], results: readonly MoveResult[]): Troubles {
   const after: Record<string, Trouble> = { ...before }

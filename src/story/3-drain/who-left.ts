@@ -41,7 +41,7 @@ async function whoLeft(story: Story, sinceMs: number): Promise<Left[]> {
   const gone = cluster.guests.filter((guest) => guest.node !== node && unheard.some(({ vmid }) => vmid === guest.vmid))
   const left: Left[] = []
   for (const guest of gone) {
-    const [facts] = moveFacts(cluster, [{ guest: guest.vmid }], policy.defaultPauseBudgetMs)
+    const [facts] = moveFacts(cluster, [{ guest: guest.vmid }], { defaultBudgetMs: policy.defaultPauseBudgetMs })
     const handle = await hypervisor.findMigration({ guest: guest.vmid, from: node, sinceMs: sinceMs - CLOCKS_APART_MS })
     const progress = handle === undefined ? undefined : await hypervisor.follow(handle)
     if (facts === undefined || progress?.is !== 'ended' || progress.outcome !== 'ok') continue

@@ -17,7 +17,7 @@ export async function benchNames(): Promise<readonly string[]> {
     .sort()
 }
 
-type BenchOptions = { json?: boolean; quick?: boolean; seeds?: string; drains?: string; seed?: string }
+type BenchOptions = { json?: boolean; quick?: boolean; seeds?: string; drains?: string; seed?: string; family?: string }
 
 export function addBenchCommand(program: Command): void {
   program
@@ -29,13 +29,15 @@ export function addBenchCommand(program: Command): void {
     .option('--drains <n>', 'fault-proxy: how many drains, default 100')
     .option('--seed <n>', 'fault-proxy: the first seed, default 1')
     .option('--quick', 'plan: few clusters of each family')
-    .action(async (name: string | undefined, { json, quick, ...own }: BenchOptions) => {
+    .option('--family <name>', 'plan: one family alone')
+    .action(async (name: string | undefined, { json, quick, family, ...own }: BenchOptions) => {
       const names = await benchNames()
       if (name !== undefined && !names.includes(name)) {
         throw new BadInput([`bench: no benchmark is called ${name}; there are: ${names.join(', ') || 'none'}`])
       }
       const more = Object.entries(own).flatMap(([option, value]) => [`--${option}`, wholeNumber(option, value)])
       if (quick) more.push('--quick')
+      if (family !== undefined) more.push('--family', family)
       process.exitCode = await runAll(
         name === undefined ? names : [name],
         json === true,
