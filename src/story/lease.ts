@@ -150,14 +150,31 @@ async function renewLease(story: Story, known?: LeaseLook): Promise<void> {
   story.heard.lease = renewed
 }
 
-/** Somebody deleted it while we hold it: without it nobody would know whose the flag is, and until when. */
+/** Somebody deleted it while we hold it, or wrote over it: without it nobody would know whose the flag is, and until when. */
 async function retakeLease(story: Story, nowMs: number): Promise<void> {
   const { lease } = story.heard
   const { node, policy } = story.input
   if (lease === undefined) return
-  await note(story, { kind: 'said', about: node, text: 'the noout lease was deleted, and not by us: written again' })
-  await putLease(story, { ...lease, expiresAtMs: nowMs + policy.leaseS * 1000 })
+  const owner = await look(story, `who holds the lease of ${node}`, async () => {
+    const there = await story.ports.storage.readLease(node)
+    return there === undefined || there.owner === lease.owner ? null : there.owner
+  })
+  if (owner === null) {
+    await note(story, { kind: 'said', about: node, text: 'the noout lease was deleted, and not by us: written again' })
+  } else await sayWrittenOver(story, owner)
+  // Whoever wants noout too keeps it when we go.
+  const flagsBefore = owner === null ? lease.flagsBefore : [...new Set([...lease.flagsBefore, 'noout'])]
+  const again = { ...lease, flagsBefore, expiresAtMs: nowMs + policy.leaseS * 1000 }
+  await putLease(story, again)
+  story.heard.lease = again
   await setNoout(story)
+}
+
+async function sayWrittenOver(story: Story, owner: string): Promise<void> {
+  const { node } = story.input
+  const text = `${owner} wrote its noout lease over ours while ${node} is away: ours is written again, and noout stays when we go`
+  await note(story, { kind: 'said', about: node, text })
+  await notify(story, { audience: 'operator', subject: `${node}: somebody else wants the noout lease`, text })
 }
 
 /** Those of the node that held data when we took the lease. */
