@@ -365,26 +365,30 @@ function afterMoves(before: Troubles, moves: readonly Move[], results: readonly 
 
 /** A second failure in the middle of a drain is a new revision of the plan, not a broken saga. */
 async function revise(story: Story, before: Plan, why: string, troubles: Troubles): Promise<Plan> {
-  const { node, policy } = story.input
+  const { node } = story.input
   await note(story, { kind: 'said', text: `the plan is revised: ${why}`, about: node })
   for (;;) {
-    const made = await look(story, 'a revised plan', async () => {
-      const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node })
-      const ceph = await story.ports.storage.observe()
-      const model = await measuredModel(story, cluster)
-      const shunning = { ...cluster, rules: [...cluster.rules, ...shun(cluster, troubles)] }
-      const elsewhere = await proposeRevision(story, { cluster: shunning, ceph, before, model })
-      // Where there is no other target, the same one again: the drain waits in between.
-      const plan = elsewhere.feasible ? elsewhere : await proposeRevision(story, { cluster, ceph, before, model })
-      const rules = { ...policy.plan, lifted: story.heard.lifted }
-      const wrong = violationBlockers(checkPlan({ cluster, plan, policy: rules }))
-      return { plan, blockers: [...plan.blockers, ...wrong] }
-    })
+    const made = await look(story, 'a revised plan', () => makeRevision(story, before, troubles))
     const standing = withoutLifted(made.blockers, story.heard.lifted)
     if (standing.length === 0) return approveRevision(story, made.plan)
     await note(story, { kind: 'plan-proposed', plan: made.plan })
-    await passGate(story, { stage: 'drain', ask: () => blockersOfRevision(story, before) })
+    await passGate(story, { stage: 'drain', ask: async () => (await makeRevision(story, before, troubles)).blockers })
   }
+}
+
+/** The plan and all that speaks against it, the checker's word too: the gate asks this very question, or it would open for nothing. */
+async function makeRevision(story: Story, before: Plan, troubles: Troubles) {
+  const { node, policy } = story.input
+  const cluster = await observeAfterMoves(story.ports.hypervisor, story.heard.arrived, { avoid: node })
+  const ceph = await story.ports.storage.observe()
+  const model = await measuredModel(story, cluster)
+  const shunning = { ...cluster, rules: [...cluster.rules, ...shun(cluster, troubles)] }
+  const elsewhere = await proposeRevision(story, { cluster: shunning, ceph, before, model })
+  // Where there is no other target, the same one again: the drain waits in between.
+  const plan = elsewhere.feasible ? elsewhere : await proposeRevision(story, { cluster, ceph, before, model })
+  const rules = { ...policy.plan, lifted: story.heard.lifted }
+  const wrong = violationBlockers(checkPlan({ cluster, plan, policy: rules }))
+  return { plan, blockers: [...plan.blockers, ...wrong] }
 }
 
 /** Away from the targets that a guest has tried: as a pin to all others, for this plan alone. */
@@ -395,13 +399,6 @@ function shun(cluster: ClusterObservation, troubles: Troubles): readonly Rule[] 
     nodes: cluster.nodes.map(({ name }) => name).filter((name) => !triedTargets.includes(name)),
     strict: true,
   }))
-}
-
-async function blockersOfRevision(story: Story, before: Plan): Promise<readonly Blocker[]> {
-  const cluster = await story.ports.hypervisor.observe({ avoid: story.input.node })
-  const ceph = await story.ports.storage.observe()
-  const model = await measuredModel(story, cluster)
-  return (await proposeRevision(story, { cluster, ceph, before, model })).blockers
 }
 
 async function approveRevision(story: Story, plan: Plan): Promise<Plan> {
