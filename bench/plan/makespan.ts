@@ -7,6 +7,7 @@ import { modeOf } from '#plan/eligibility'
 import { type DraftMove, forecast, overruns } from '#plan/forecast'
 import { leastTo } from '#plan/least'
 import { scheduleMoves } from '#plan/schedule'
+import { permutations } from '#plan/testing'
 import { draftHop } from '#plan/way-home'
 import type { Solver } from '#ports/solver'
 import type { Case, Family } from './families.ts'
@@ -135,16 +136,6 @@ function shortestOrderS(moves: readonly DraftMove[], wanted: number | 'auto'): n
     }
   }
   return best.seconds
-}
-
-function* permutations<T>(items: readonly T[]): Generator<readonly T[]> {
-  if (items.length <= 1) {
-    yield items
-    return
-  }
-  for (const [index, first] of items.entries()) {
-    for (const rest of permutations(items.toSpliced(index, 1))) yield [first, ...rest]
-  }
 }
 
 function pausesOf(one: Case, plan: Plan): { pauses: number; avoidable: number } {

@@ -60,7 +60,7 @@ export function reporting(parts: ReportingParts): Reporting {
   return {
     async report({ maintenance, customer, form, language }) {
       const rows = await journal.read(maintenance)
-      const customers = await Promise.all(customersIn(rows).map((id) => customerOf(inventory, id)))
+      const customers = await customersOf(inventory, rows)
       const own = customers.map((one) => (one.id === customer && language !== undefined ? { ...one, language } : one))
       const story = storyAsTold(rows, own, { customer })
       if (story === undefined) return undefined
@@ -69,7 +69,7 @@ export function reporting(parts: ReportingParts): Reporting {
     },
     async draft({ maintenance, form, language }) {
       const rows = await journal.read(maintenance)
-      const customers = await Promise.all(customersIn(rows).map((id) => customerOf(inventory, id)))
+      const customers = await customersOf(inventory, rows)
       const story = publicStory(rows, customers)
       if (story === undefined) return undefined
       const { hoster, simulated } = inventory
@@ -158,6 +158,9 @@ async function rendered(document: Document, form: 'html' | 'pdf' | 'md', printer
 
 const bytesOf = (words: string) => new TextEncoder().encode(words)
 const jsonBytes = (value: object) => bytesOf(`${JSON.stringify(value, null, 2)}\n`)
+
+const customersOf = (inventory: Hoster, rows: readonly JournalRow[]): Promise<readonly Customer[]> =>
+  Promise.all(customersIn(rows).map((id) => customerOf(inventory, id)))
 
 /** Who is known only by his id has a report all the same. */
 const customerOf = async (inventory: Hoster, id: CustomerId): Promise<Customer> =>

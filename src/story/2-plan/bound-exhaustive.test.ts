@@ -9,7 +9,7 @@ import { lowerBoundS } from './bound.ts'
 import { checkPlan } from './check-plan.ts'
 import { modeOf } from './eligibility.ts'
 import { type DraftMove, forecast } from './forecast.ts'
-import { aCluster, aGuest, aNode, GIB, keepApart, planOf } from './testing.ts'
+import { aCluster, aGuest, aNode, GIB, keepApart, permutations, planOf } from './testing.ts'
 
 const SEEDS = 40
 const MOVERS_LIMIT = 3
@@ -96,16 +96,6 @@ function* assignments({ nodes, guests }: ClusterObservation): Generator<readonly
     }
     const isWhole = guests.every(({ vmid, node }) => node !== drained?.name || moves.some((m) => m.guest.vmid === vmid))
     if (isWhole && moves.length <= MOVERS_LIMIT) yield moves
-  }
-}
-
-function* permutations<T>(items: readonly T[]): Generator<readonly T[]> {
-  if (items.length <= 1) {
-    yield items
-    return
-  }
-  for (const [index, first] of items.entries()) {
-    for (const rest of permutations(items.toSpliced(index, 1))) yield [first, ...rest]
   }
 }
 

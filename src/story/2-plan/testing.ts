@@ -104,3 +104,14 @@ export const planOf = (
     revision: 1,
     id: planId('plan-1'),
   })
+
+/** Every order of the items: n! of them, for few. */
+export function* permutations<T>(items: readonly T[]): Generator<readonly T[]> {
+  if (items.length <= 1) {
+    yield items
+    return
+  }
+  for (const [index, first] of items.entries()) {
+    for (const rest of permutations(items.toSpliced(index, 1))) yield [first, ...rest]
+  }
+}

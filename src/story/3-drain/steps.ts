@@ -209,9 +209,11 @@ async function asForeseen(story: Story, plan: Plan, ahead: Ahead | undefined): P
     const planned = new Set(plan.moves.map(({ guest }) => guest))
     const here = await hypervisor.listedOn(story.input.node, LIST_SHARED_FOR_MS)
     if (here.some((guest) => !planned.has(guest))) return false
-    for (const [index, { to }] of moves.entries()) {
-      const there = await hypervisor.listedOn(to, LIST_SHARED_FOR_MS)
-      if (there.some((guest) => step.facts[index]?.expectedThere.includes(guest) !== true)) return false
+    // Moves to one target expect the same guests there.
+    const expected = new Map(moves.map(({ to }, index) => [to, step.facts[index]?.expectedThere ?? []]))
+    for (const [target, guests] of expected) {
+      const there = await hypervisor.listedOn(target, LIST_SHARED_FOR_MS)
+      if (there.some((guest) => !guests.includes(guest))) return false
     }
     return true
   })

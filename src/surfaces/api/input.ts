@@ -90,22 +90,24 @@ export const afterSeqOf = (value: unknown): number =>
 
 export const idOf = (params: unknown): MaintenanceId => maintenanceId((params as { id: string }).id)
 
+const Language = z.enum(['en', 'fr', 'es'])
+
 /** Without a form: the page as it was published. */
-const ReportQuery = z.object({ form: z.enum(REPORT_FORMS).optional(), language: z.enum(['en', 'fr', 'es']).optional() })
+const ReportQuery = z.object({ form: z.enum(REPORT_FORMS).optional(), language: Language.optional() })
 
 export const reportFormOf = (query: unknown) => parsed(ReportQuery, query)
 
 const MonthQuery = z.object({
   customer: Id.optional(),
   form: z.enum(MONTH_FORMS).default('html'),
-  language: z.enum(['en', 'fr', 'es']).optional(),
+  language: Language.optional(),
 })
 
 export const monthFormOf = (query: unknown) => parsed(MonthQuery, query)
 
 const DraftQuery = z.object({
   form: z.enum(DRAFT_FORMS).default('md'),
-  language: z.enum(['en', 'fr', 'es']).default('en'),
+  language: Language.default('en'),
 })
 
 export const draftFormOf = (query: unknown) => parsed(DraftQuery, query)
